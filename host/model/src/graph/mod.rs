@@ -1,0 +1,10 @@
+//! What a module says that it computes ([`JobSpec`]), and the same once it is known to be a valid job ([`Graph`]).
+
+mod spec;
+mod valid;
+
+pub use spec::{
+    CsvFormat, EdgeSpec, Kind, Layout, Migration, Node, OperatorSpec, SPEC_FORMAT, SettingSpec, SinkSpec,
+    SourceFormat, SourceSpec, StageSpec, JobSpec,
+};
+pub use valid::{Graph, GraphError};
