@@ -1,0 +1,1 @@
+//! The configuration of a run: which values are in force, and where each comes from.
