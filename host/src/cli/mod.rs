@@ -2,7 +2,13 @@
 //!
 //! Invariant: results go to stdout, everything else to stderr.
 
+mod build;
+mod failure;
+mod output;
+mod run;
+
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
@@ -15,10 +21,21 @@ struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
-enum Command {}
+enum Command {
+    Build(build::BuildArgs),
+    Run(run::RunArgs),
+}
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    let started = Instant::now();
     let cli = Cli::parse();
-    match cli.command {}
+    let result = match &cli.command {
+        Command::Build(args) => build::run(args),
+        Command::Run(args) => run::run(args, started),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(output::Output::Text),
+    }
 }
