@@ -74,7 +74,7 @@ impl Call {
     }
 
     /// Adds a row to an edge: `write` gets the key's and the value's bytes to append to.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add_row(&mut self, edge: u32, write: impl FnOnce(Layout, &mut Vec<u8>, &mut Vec<u8>)) {
         let out = &mut self.edges[edge as usize];
         write(out.layout, out.rows.keys.open_cell(), out.rows.values.open_cell());

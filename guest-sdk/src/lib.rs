@@ -49,6 +49,7 @@ mod source;
 mod state;
 mod stream;
 pub mod testing;
+pub mod text;
 
 pub use job::{BuildError, Job};
 pub use keyed::{Number, Timeout};

@@ -1,6 +1,7 @@
 //! Counts words: split and counted in the guest, with state of the author's own type.
 
 use wasmstream::prelude::*;
+use wasmstream::text::words;
 
 /// What is kept under each word.
 #[derive(State, Clone, Default)]
@@ -14,7 +15,7 @@ pub fn job(j: &mut Job) {
     j.source("lines")
         .text()
         .flat_map::<(String, u64)>("split", |line, out| {
-            for word in line.split_ascii_whitespace() {
+            for word in words(line) {
                 out.emit((word, 1));
             }
         })

@@ -1,6 +1,7 @@
 //! Counts words: split in the guest, counted by the host.
 
 use wasmstream::prelude::*;
+use wasmstream::text::words;
 
 /// The job: `lines` in, `counts` out, a row for each word whose count changed in the batch.
 #[wasmstream::job(name = "wordcount")]
@@ -8,7 +9,7 @@ pub fn job(j: &mut Job) {
     j.source("lines")
         .text()
         .flat_map::<(String, u64)>("split", |line, out| {
-            for word in line.split_ascii_whitespace() {
+            for word in words(line) {
                 out.emit((word, 1));
             }
         })

@@ -20,8 +20,10 @@ const PACKET_BYTES: usize = 1 << 20;
 #[derive(Default)]
 struct Kept {
     acc: Accumulator,
-    /// The batch that last touched the key, plus 1; 0 for none, so that a new key is known by it.
-    touched: u64,
+    /// The key's group.
+    group: u32,
+    /// The stamp of the batch that last touched the key; 0 for none, so that a new key is known by it.
+    touched: u32,
 }
 
 /// An aggregate on a worker.
@@ -55,22 +57,21 @@ impl AggregateOperator {
 
     fn apply(&mut self, batch: &BatchInfo, packet: &Packet) -> Result<(), (SlotId, AggregateError)> {
         let Some(keys) = &packet.rows.keys else { return Ok(()) };
-        let stamp = batch.id.0 + 1;
-        let hashed = packet.hashes.len() == keys.rows as usize;
+        let stamp = touched::stamp(batch.id);
         let counts = self.function.is_count();
         let (mut new_keys, mut new_bytes) = (0, 0);
-        for (row, key) in keys.iter().enumerate() {
-            let hash = if hashed { packet.hashes[row] } else { key_hash(key) };
-            let slot = self.index.slot_of(hash, key);
+        for (row, (start, end)) in keys.spans().enumerate() {
+            let slot = self.index.slot_of(&keys.data, start, end);
             let kept = self.index.payload_mut(slot);
             let new = kept.touched == 0;
             if new {
+                kept.group = self.env.partitioning.group(key_hash(&keys.data[start..end]));
                 new_keys += 1;
-                new_bytes += (key.len() + size_of::<Accumulator>()) as i64;
+                new_bytes += (end - start + size_of::<Accumulator>()) as i64;
             }
             if kept.touched != stamp {
                 kept.touched = stamp;
-                self.touched.push((self.env.partitioning.group(hash), slot));
+                self.touched.push((kept.group, slot));
             }
             if counts {
                 kept.acc.count_more(1);

@@ -17,8 +17,6 @@ pub struct Packet {
     pub sub: u64,
     /// The rows.
     pub rows: Rows,
-    /// The hash of each key, once somebody has computed it.
-    pub hashes: Vec<u64>,
     /// The header record, for CSV.
     pub header: Option<Arc<[u8]>>,
 }

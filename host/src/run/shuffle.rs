@@ -16,7 +16,6 @@ pub struct Splitter {
 struct Split {
     keys: ColumnBuilder,
     values: ColumnBuilder,
-    hashes: Vec<u64>,
 }
 
 impl Splitter {
@@ -40,22 +39,20 @@ impl Splitter {
             let part = self.partitioning.part(self.partitioning.group(hash));
             let out = &mut self.outs[self.partitioning.owner(part, workers)];
             out.keys.push(key);
-            out.hashes.push(hash);
             if let Some(value) = values_iter.next() {
                 out.values.push(value);
             }
         }
         for (worker, out) in self.outs.iter_mut().enumerate() {
-            if out.hashes.is_empty() {
+            if out.keys.rows() == 0 {
                 continue;
             }
-            let hashes = std::mem::replace(&mut out.hashes, Vec::with_capacity(keys.rows as usize / workers));
             let split = Rows {
                 keys: Some(out.keys.take()),
                 values: values.is_some().then(|| out.values.take()),
                 times: None,
             };
-            send(worker, Packet { via, chunk, sub, rows: split, hashes, header: header.clone() });
+            send(worker, Packet { via, chunk, sub, rows: split, header: header.clone() });
         }
     }
 }

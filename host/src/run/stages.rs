@@ -76,7 +76,7 @@ impl Operator for StageOperator {
                 let out = out.expect("an answer that was checked names edges of the stage");
                 let sub = (packet.sub << 32) | calls;
                 let (via, chunk) = (edge, packet.chunk);
-                emit(out, Packet { via, chunk, sub, rows: output.rows, hashes: Vec::new(), header: None });
+                emit(out, Packet { via, chunk, sub, rows: output.rows, header: None });
             }
             start += result.consumed as usize;
             calls += 1;

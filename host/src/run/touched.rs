@@ -3,11 +3,17 @@
 //! Invariant: the order is that of key group and encoded key, whatever the order in which the keys came.
 
 use wasmstream_model::batch::Partitioning;
+use wasmstream_model::words::BatchId;
 
 use super::state::{KeyIndex, SlotId};
 
 /// A key group and a key in it.
 pub type Touched = (u32, SlotId);
+
+/// A batch's mark on the keys that it touched; never 0. Batches that are at work at the same time have different ones.
+pub fn stamp(batch: BatchId) -> u32 {
+    (batch.0 % u64::from(u32::MAX)) as u32 + 1
+}
 
 /// Sorts by key group, then by key.
 pub fn sort<P>(touched: &mut [Touched], index: &KeyIndex<P>) {

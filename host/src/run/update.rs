@@ -29,8 +29,10 @@ const CALL_BYTES: usize = limits::CALL_INPUT_BYTES / 2;
 struct Kept {
     state: Option<Box<[u8]>>,
     timer: Option<Millis>,
-    /// The batch that last touched the key, plus 1.
-    touched: u64,
+    /// The key's group.
+    group: u32,
+    /// The stamp of the batch that last touched the key; 0 for none.
+    touched: u32,
     /// The key's place among the keys that the batch touched.
     local: u32,
 }
@@ -111,19 +113,20 @@ impl UpdateOperator {
     /// Looks up the keys of a packet.
     fn look_up(&mut self, batch: &BatchInfo, input: usize, packet: Packet) {
         let order = packet.order();
-        let Packet { rows, hashes, .. } = packet;
+        let rows = packet.rows;
         let Some(keys) = &rows.keys else { return };
-        let stamp = batch.id.0 + 1;
-        let hashed = hashes.len() == keys.rows as usize;
+        let stamp = touched::stamp(batch.id);
         let mut locals = Vec::with_capacity(keys.rows as usize);
-        for (row, key) in keys.iter().enumerate() {
-            let hash = if hashed { hashes[row] } else { key_hash(key) };
-            let slot = self.index.slot_of(hash, key);
+        for (start, end) in keys.spans() {
+            let slot = self.index.slot_of(&keys.data, start, end);
             let kept = self.index.payload_mut(slot);
             if kept.touched != stamp {
+                if kept.touched == 0 {
+                    kept.group = self.env.partitioning.group(key_hash(&keys.data[start..end]));
+                }
                 kept.touched = stamp;
                 kept.local = self.touched.len() as u32;
-                self.touched.push((self.env.partitioning.group(hash), slot));
+                self.touched.push((kept.group, slot));
             }
             locals.push(kept.local);
         }
@@ -332,9 +335,7 @@ impl UpdateOperator {
         while let Some((time, slot)) = self.timers.first().copied().filter(|(time, _)| *time <= now) {
             self.timers.pop_first();
             self.index.payload_mut(slot).timer = None;
-            let mut key = Vec::new();
-            self.index.append_key(slot, &mut key);
-            let group = self.env.partitioning.group(key_hash(&key));
+            let group = self.index.payload(slot).group;
             due.push((self.env.partitioning.part(group), time, group, slot));
         }
         due.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| self.index.compare(a.3, b.3)));

@@ -5,8 +5,6 @@
 //! | via, chunk | u32, u32 |
 //! | sub | u64 |
 //! | flags | u32: 1 keys, 2 values, 4 header |
-//! | number of hashes | u32 |
-//! | hashes | u64 each |
 //! | keys, values | each: rows u32, number of offsets u32, length of data u32, offsets u32 each, data |
 //! | header | length u32, bytes |
 //!
@@ -20,7 +18,7 @@ use wasmstream_model::batch::{Column, Rows};
 
 use super::packet::Packet;
 
-const FIXED: usize = 4 + 4 + 8 + 4 + 4;
+const FIXED: usize = 4 + 4 + 8 + 4;
 
 fn column_length(column: Option<&Column>) -> usize {
     column.map_or(0, |column| 12 + 4 * column.offsets.len() + column.data.len())
@@ -29,7 +27,6 @@ fn column_length(column: Option<&Column>) -> usize {
 /// The number of bytes of a packet.
 pub fn length(packet: &Packet) -> usize {
     FIXED
-        + 8 * packet.hashes.len()
         + column_length(packet.rows.keys.as_ref())
         + column_length(packet.rows.values.as_ref())
         + packet.header.as_ref().map_or(0, |header| 4 + header.len())
@@ -37,14 +34,12 @@ pub fn length(packet: &Packet) -> usize {
 
 /// Writes a packet.
 pub fn write(packet: &Packet, out: &mut impl Write) -> Result<()> {
-    let Packet { via, chunk, sub, rows, hashes, header } = packet;
+    let Packet { via, chunk, sub, rows, header } = packet;
     let flags = u32::from(rows.keys.is_some()) | u32::from(rows.values.is_some()) << 1 | u32::from(header.is_some()) << 2;
     out.write_all(&via.to_le_bytes())?;
     out.write_all(&chunk.to_le_bytes())?;
     out.write_all(&sub.to_le_bytes())?;
     out.write_all(&flags.to_le_bytes())?;
-    out.write_all(&(hashes.len() as u32).to_le_bytes())?;
-    hashes.iter().try_for_each(|hash| out.write_all(&hash.to_le_bytes()))?;
     for column in rows.keys.iter().chain(&rows.values) {
         for n in [column.rows, column.offsets.len() as u32, column.data.len() as u32] {
             out.write_all(&n.to_le_bytes())?;
@@ -64,8 +59,7 @@ pub fn read(bytes: &[u8]) -> Result<Packet> {
     let mut from = Cursor(bytes);
     let (via, chunk) = (from.u32()?, from.u32()?);
     let sub = u64::from_le_bytes(from.array()?);
-    let (flags, hashes) = (from.u32()?, from.u32()?);
-    let hashes = (0..hashes).map(|_| from.array().map(u64::from_le_bytes)).collect::<Result<_>>()?;
+    let flags = from.u32()?;
     let keys = (flags & 1 != 0).then(|| from.column()).transpose()?;
     let values = (flags & 2 != 0).then(|| from.column()).transpose()?;
     let header = if flags & 4 != 0 {
@@ -74,7 +68,7 @@ pub fn read(bytes: &[u8]) -> Result<Packet> {
     } else {
         None
     };
-    Ok(Packet { via, chunk, sub, rows: Rows { keys, values, times: None }, hashes, header })
+    Ok(Packet { via, chunk, sub, rows: Rows { keys, values, times: None }, header })
 }
 
 struct Cursor<'a>(&'a [u8]);
@@ -113,7 +107,7 @@ mod tests {
         let values = Column::of([b"1".as_slice(), b"2"]);
         let rows = Rows { keys: Some(keys), values: Some(values), times: None };
         let header = Some(b"x,y".as_slice().into());
-        let packet = Packet { via: 1, chunk: 2, sub: 3 << 32, rows, hashes: vec![7, u64::MAX], header };
+        let packet = Packet { via: 1, chunk: 2, sub: 3 << 32, rows, header };
         let mut bytes = Vec::new();
         write(&packet, &mut bytes).unwrap();
         assert_eq!(bytes.len(), length(&packet));

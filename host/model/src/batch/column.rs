@@ -97,13 +97,19 @@ impl Column {
     /// All cells in order.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> + '_ {
+        self.spans().map(|(start, end)| &self.data[start..end])
+    }
+
+    /// Where each cell starts and ends in the data.
+    #[inline]
+    pub fn spans(&self) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
         let width = self.width().unwrap_or(0);
         let fixed = self.offsets.is_empty();
         (0..self.rows as usize).map(move |i| {
             if fixed {
-                &self.data[i * width..(i + 1) * width]
+                (i * width, (i + 1) * width)
             } else {
-                &self.data[self.offsets[i] as usize..self.offsets[i + 1] as usize]
+                (self.offsets[i] as usize, self.offsets[i + 1] as usize)
             }
         })
     }

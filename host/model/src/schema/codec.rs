@@ -183,6 +183,37 @@ pub fn put_signed(n: i64, out: &mut Vec<u8>) {
     put_unsigned(((n << 1) ^ (n >> 63)) as u64, out);
 }
 
+/// Appends bytes. In WebAssembly a copy of unknown length is a call into the engine, which costs more than a short copy
+/// itself; words and ids are short.
+#[inline]
+pub fn append(bytes: &[u8], out: &mut Vec<u8>) {
+    #[cfg(target_family = "wasm")]
+    {
+        let len = bytes.len();
+        if len <= 16 {
+            out.reserve(16);
+            // SAFETY: there is room for 16 bytes at the end, of which `len` are written, from as many that are read.
+            unsafe {
+                let (from, to) = (bytes.as_ptr(), out.as_mut_ptr().add(out.len()));
+                if len >= 8 {
+                    to.cast::<u64>().write_unaligned(from.cast::<u64>().read_unaligned());
+                    to.add(len - 8).cast::<u64>().write_unaligned(from.add(len - 8).cast::<u64>().read_unaligned());
+                } else if len >= 4 {
+                    to.cast::<u32>().write_unaligned(from.cast::<u32>().read_unaligned());
+                    to.add(len - 4).cast::<u32>().write_unaligned(from.add(len - 4).cast::<u32>().read_unaligned());
+                } else if len > 0 {
+                    *to = *from;
+                    *to.add(len / 2) = *from.add(len / 2);
+                    *to.add(len - 1) = *from.add(len - 1);
+                }
+                out.set_len(out.len() + len);
+            }
+            return;
+        }
+    }
+    out.extend_from_slice(bytes);
+}
+
 /// Writes a string with its length before it.
 #[inline]
 pub fn put_str(s: &str, out: &mut Vec<u8>) {
@@ -193,5 +224,5 @@ pub fn put_str(s: &str, out: &mut Vec<u8>) {
 #[inline]
 pub fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     put_unsigned(bytes.len() as u64, out);
-    out.extend_from_slice(bytes);
+    append(bytes, out);
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
 use super::codec::{
-    DecodeError, Reader, put_bytes, put_signed, put_str, put_unsigned,
+    DecodeError, Reader, append, put_bytes, put_signed, put_str, put_unsigned,
 };
 use super::types::Schema;
 
@@ -196,11 +196,11 @@ impl Data for String {
     }
     #[inline]
     fn put_cell(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.as_bytes());
+        append(self.as_bytes(), out);
     }
     #[inline]
     fn encode_cell(value: &&str, out: &mut Vec<u8>) {
-        out.extend_from_slice(value.as_bytes());
+        append(value.as_bytes(), out);
     }
     #[inline]
     fn decode_cell(cell: &[u8]) -> Result<&str, DecodeError> {
@@ -246,11 +246,11 @@ impl Data for Bytes {
     }
     #[inline]
     fn put_cell(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.0);
+        append(&self.0, out);
     }
     #[inline]
     fn encode_cell(value: &&[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(value);
+        append(value, out);
     }
     #[inline]
     fn decode_cell(cell: &[u8]) -> Result<&[u8], DecodeError> {

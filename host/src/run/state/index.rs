@@ -1,64 +1,65 @@
 //! The index of keys of one operator on one worker.
 //!
-//! Keys of up to 12 bytes stand in the slot itself, so that most look-ups touch two cache lines: the table's and the
-//! slot's. Longer ones stand in an arena.
+//! A table of 8-byte entries (half a hash, and a slot's number), probed one after another, leads to slots. Keys of up to
+//! 12 bytes stand in the slot itself, as two numbers that are made and compared without a branch; longer ones stand in an
+//! arena. So a look-up touches two cache lines, and look-ups of different rows overlap in the processor.
+//!
+//! The table's hash is of no consequence for results and has a random seed, so that nobody can choose keys that collide.
 //!
 //! Invariant: a slot's number does not change while its key is in the index.
 
-use hashbrown::HashTable;
-use wasmstream_model::batch::key_hash;
+use std::hash::{BuildHasher, RandomState};
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The number of a key's slot.
 pub type SlotId = u32;
 
 /// The longest key that stands in its slot.
 const INLINE: usize = 12;
+/// The table's size at the start.
+const LEAST_TABLE: usize = 16;
 
-/// A key: its length, and its bytes or where they are.
+/// A key: its length in the lower half of the first number; above it the first 4 bytes. The second number holds the next
+/// 8 bytes, zero beyond the key's end, or where the key stands in the arena.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Key(u128);
+struct Key([u64; 2]);
 
 impl Key {
-    /// A key that stands in its slot. Bytes after its end are zero, so equal keys are equal numbers.
+    /// The key `data[start..end]`, at most [`INLINE`] bytes.
     #[inline]
-    fn inline(bytes: &[u8]) -> Key {
-        let mut head = [0; 16];
-        head[..4].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
-        // Fixed-size copies: a copy of unknown length costs a call.
-        match bytes.len() {
-            8..=INLINE => {
-                head[4..12].copy_from_slice(&bytes[..8]);
-                let tail = bytes.len() - 8;
-                let last: [u8; 8] = bytes[tail..].try_into().unwrap_or_default();
-                let word = if tail == 0 { 0 } else { u64::from_le_bytes(last) >> (64 - 8 * tail) };
-                head[12..16].copy_from_slice(&(word as u32).to_le_bytes());
+    fn inline(data: &[u8], start: usize, end: usize) -> Key {
+        let len = end - start;
+        let word = match data.get(start..start + 16) {
+            Some(bytes) => u128::from_le_bytes(bytes.try_into().unwrap_or_default()),
+            None => {
+                let mut bytes = [0; 16];
+                bytes[..len].copy_from_slice(&data[start..end]);
+                u128::from_le_bytes(bytes)
             }
-            4..=7 => {
-                let first: [u8; 4] = bytes[..4].try_into().unwrap_or_default();
-                let tail = bytes.len() - 4;
-                let last: [u8; 4] = bytes[tail..].try_into().unwrap_or_default();
-                let word = if tail == 0 { 0 } else { u32::from_le_bytes(last) >> (32 - 8 * tail) };
-                head[4..8].copy_from_slice(&first);
-                head[8..12].copy_from_slice(&word.to_le_bytes());
-            }
-            _ => head[4..4 + bytes.len()].copy_from_slice(bytes),
-        }
-        Key(u128::from_le_bytes(head))
+        };
+        let own = word & ((1_u128 << (8 * len)) - 1);
+        let key = (own << 32) | len as u128;
+        Key([key as u64, (key >> 64) as u64])
     }
 
     /// A key whose bytes stand at `start` in the arena.
     fn long(bytes: &[u8], start: u64) -> Key {
         let prefix: [u8; 4] = bytes[..4].try_into().unwrap_or_default();
-        let low = u64::from(bytes.len() as u32) | (u64::from(u32::from_le_bytes(prefix)) << 32);
-        Key((u128::from(start) << 64) | u128::from(low))
+        Key([bytes.len() as u64 | (u64::from(u32::from_le_bytes(prefix)) << 32), start])
     }
 
     fn len(self) -> usize {
-        self.0 as u32 as usize
+        self.0[0] as u32 as usize
     }
 
-    fn start(self) -> usize {
-        (self.0 >> 64) as usize
+    fn is_long(self) -> bool {
+        self.len() > INLINE
+    }
+
+    fn in_arena(self) -> std::ops::Range<usize> {
+        let start = self.0[1] as usize;
+        start..start + self.len()
     }
 }
 
@@ -69,8 +70,10 @@ struct Slot<P> {
 
 /// Keys, each with a payload.
 pub struct KeyIndex<P> {
-    /// The upper half of a key's hash, and its slot.
-    table: HashTable<(u32, SlotId)>,
+    /// Zero for an empty place; else half of the key's hash above the slot's number plus one.
+    table: Vec<u64>,
+    seeds: [u64; 2],
+    keys: usize,
     slots: Vec<Slot<P>>,
     free: Vec<SlotId>,
     arena: Vec<u8>,
@@ -79,8 +82,11 @@ pub struct KeyIndex<P> {
 
 impl<P> Default for KeyIndex<P> {
     fn default() -> Self {
+        let random = RandomState::new();
         KeyIndex {
-            table: HashTable::new(),
+            table: vec![0; LEAST_TABLE],
+            seeds: [random.hash_one(0), random.hash_one(1)],
+            keys: 0,
             slots: Vec::new(),
             free: Vec::new(),
             arena: Vec::new(),
@@ -89,33 +95,60 @@ impl<P> Default for KeyIndex<P> {
     }
 }
 
+const SLOT_BITS: u64 = 0xffff_ffff;
+
+fn slot_in(entry: u64) -> usize {
+    (entry & SLOT_BITS) as usize - 1
+}
+
 impl<P: Default> KeyIndex<P> {
-    /// The slot of a key; a new one with an empty payload where it has none. `hash` is [`key_hash`] of the key.
+    /// The slot of the key `data[start..end]`; a new one with an empty payload where it has none.
     #[inline]
-    pub fn slot_of(&mut self, hash: u64, key: &[u8]) -> SlotId {
-        let tag = (hash >> 32) as u32;
-        let found = if key.len() <= INLINE {
-            let inline = Key::inline(key);
-            self.table.find(hash, |(t, slot)| *t == tag && self.slots[*slot as usize].key == inline)
-        } else {
-            self.table.find(hash, |(t, slot)| *t == tag && self.key(*slot) == key)
-        };
-        match found {
-            Some((_, slot)) => *slot,
+    pub fn slot_of(&mut self, data: &[u8], start: usize, end: usize) -> SlotId {
+        if end - start > INLINE {
+            return self.slot_of_long(&data[start..end]);
+        }
+        let key = Key::inline(data, start, end);
+        let hash = self.hash_inline(key);
+        match self.find(hash, |slot| slot.key == key) {
+            Some(slot) => slot,
             None => self.insert(hash, key),
+        }
+    }
+
+    #[inline(never)]
+    fn slot_of_long(&mut self, bytes: &[u8]) -> SlotId {
+        let hash = self.hash_long(bytes);
+        let found = self.find(hash, |slot| slot.key.is_long() && self.arena[slot.key.in_arena()] == *bytes);
+        found.unwrap_or_else(|| {
+            let key = Key::long(bytes, self.arena.len() as u64);
+            self.arena.extend_from_slice(bytes);
+            self.insert(hash, key)
+        })
+    }
+
+    #[inline]
+    fn find(&self, hash: u64, is_key: impl Fn(&Slot<P>) -> bool) -> Option<SlotId> {
+        let mask = self.table.len() - 1;
+        let mut place = hash as usize & mask;
+        loop {
+            let entry = self.table[place];
+            if entry == 0 {
+                return None;
+            }
+            if (entry ^ hash) >> 32 == 0 && is_key(&self.slots[slot_in(entry)]) {
+                return Some(slot_in(entry) as SlotId);
+            }
+            place = (place + 1) & mask;
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn insert(&mut self, hash: u64, bytes: &[u8]) -> SlotId {
-        let key = if bytes.len() <= INLINE {
-            Key::inline(bytes)
-        } else {
-            let key = Key::long(bytes, self.arena.len() as u64);
-            self.arena.extend_from_slice(bytes);
-            key
-        };
+    fn insert(&mut self, hash: u64, key: Key) -> SlotId {
+        if (self.keys + 1) * 8 > self.table.len() * 5 {
+            self.grow();
+        }
         let slot = Slot { key, payload: P::default() };
         let id = match self.free.pop() {
             Some(id) => {
@@ -127,34 +160,66 @@ impl<P: Default> KeyIndex<P> {
                 (self.slots.len() - 1) as SlotId
             }
         };
-        let (slots, arena) = (&self.slots, &self.arena);
-        self.table.insert_unique(hash, ((hash >> 32) as u32, id), |(_, slot)| {
-            key_hash(&key_bytes(&slots[*slot as usize].key, arena))
-        });
+        put(&mut self.table, hash, id);
+        self.keys += 1;
         id
     }
 
-    /// Removes a key.
+    fn grow(&mut self) {
+        let mut table = vec![0; self.table.len() * 2];
+        for entry in self.table.iter().filter(|entry| **entry != 0) {
+            let slot = slot_in(*entry);
+            put(&mut table, self.hash(self.slots[slot].key), slot as SlotId);
+        }
+        self.table = table;
+    }
+
+    /// Removes a key; nothing where it was removed before.
     pub fn remove(&mut self, id: SlotId) {
-        let hash = key_hash(&key_bytes(&self.slots[id as usize].key, &self.arena));
-        if let Ok(entry) = self.table.find_entry(hash, |(_, slot)| *slot == id) {
-            entry.remove();
-            let slot = &mut self.slots[id as usize];
-            slot.payload = P::default();
-            self.arena_garbage += if slot.key.len() > INLINE { slot.key.len() } else { 0 };
-            self.free.push(id);
-            if self.arena_garbage > (1 << 20) && self.arena_garbage * 2 > self.arena.len() {
-                self.compact();
+        let key = self.slots[id as usize].key;
+        let mask = self.table.len() - 1;
+        let mut place = self.hash(key) as usize & mask;
+        while self.table[place] & SLOT_BITS != u64::from(id) + 1 {
+            if self.table[place] == 0 {
+                return;
+            }
+            place = (place + 1) & mask;
+        }
+        self.close_gap(place);
+        self.keys -= 1;
+        self.slots[id as usize].payload = P::default();
+        self.free.push(id);
+        self.arena_garbage += if key.is_long() { key.len() } else { 0 };
+        if self.arena_garbage > (1 << 20) && self.arena_garbage * 2 > self.arena.len() {
+            self.compact();
+        }
+    }
+
+    /// Moves the entries behind an empty place up, so that probing never meets a gap.
+    fn close_gap(&mut self, mut gap: usize) {
+        let mask = self.table.len() - 1;
+        let mut place = gap;
+        loop {
+            place = (place + 1) & mask;
+            let entry = self.table[place];
+            if entry == 0 {
+                break;
+            }
+            let home = self.hash(self.slots[slot_in(entry)].key) as usize & mask;
+            if (place.wrapping_sub(home) & mask) >= (place.wrapping_sub(gap) & mask) {
+                self.table[gap] = entry;
+                gap = place;
             }
         }
+        self.table[gap] = 0;
     }
 
     fn compact(&mut self) {
         let mut arena = Vec::with_capacity(self.arena.len() - self.arena_garbage);
-        for (_, id) in &self.table {
-            let slot = &mut self.slots[*id as usize];
-            if slot.key.len() > INLINE {
-                let bytes = &self.arena[slot.key.start()..slot.key.start() + slot.key.len()];
+        for entry in self.table.iter().filter(|entry| **entry != 0) {
+            let slot = &mut self.slots[slot_in(*entry)];
+            if slot.key.is_long() {
+                let bytes = &self.arena[slot.key.in_arena()];
                 slot.key = Key::long(bytes, arena.len() as u64);
                 arena.extend_from_slice(bytes);
             }
@@ -164,10 +229,29 @@ impl<P: Default> KeyIndex<P> {
     }
 }
 
+/// Enters a slot into a table that has room.
+fn put(table: &mut [u64], hash: u64, id: SlotId) {
+    let mask = table.len() - 1;
+    let mut place = hash as usize & mask;
+    while table[place] != 0 {
+        place = (place + 1) & mask;
+    }
+    table[place] = (hash & !SLOT_BITS) | (u64::from(id) + 1);
+}
+
 impl<P> KeyIndex<P> {
-    /// The number of keys.
-    pub fn len(&self) -> usize {
-        self.table.len()
+    #[inline]
+    fn hash_inline(&self, key: Key) -> u64 {
+        let product = u128::from(key.0[0] ^ self.seeds[0]) * u128::from(key.0[1] ^ self.seeds[1]);
+        (product as u64) ^ (product >> 64) as u64
+    }
+
+    fn hash_long(&self, bytes: &[u8]) -> u64 {
+        xxh3_64_with_seed(bytes, self.seeds[0])
+    }
+
+    fn hash(&self, key: Key) -> u64 {
+        if key.is_long() { self.hash_long(&self.arena[key.in_arena()]) } else { self.hash_inline(key) }
     }
 
     /// What is kept under a key.
@@ -182,72 +266,40 @@ impl<P> KeyIndex<P> {
         &mut self.slots[id as usize].payload
     }
 
-    /// The bytes of a long key, or a view of a short one; see [`KeyIndex::with_key`] for either.
-    fn key(&self, id: SlotId) -> &[u8] {
+    /// Calls `f` with a key's bytes.
+    #[inline]
+    pub fn with_key<R>(&self, id: SlotId, f: impl FnOnce(&[u8]) -> R) -> R {
         let key = self.slots[id as usize].key;
-        if key.len() > INLINE { &self.arena[key.start()..key.start() + key.len()] } else { &[] }
+        if key.is_long() {
+            return f(&self.arena[key.in_arena()]);
+        }
+        let mut bytes = [0; 12];
+        bytes[..4].copy_from_slice(&((key.0[0] >> 32) as u32).to_le_bytes());
+        bytes[4..].copy_from_slice(&key.0[1].to_le_bytes());
+        f(&bytes[..key.len()])
     }
 
     /// Appends a key's bytes.
     #[inline]
     pub fn append_key(&self, id: SlotId, out: &mut Vec<u8>) {
-        out.extend_from_slice(&key_bytes(&self.slots[id as usize].key, &self.arena));
+        self.with_key(id, |key| out.extend_from_slice(key));
     }
 
     /// The keys' order by bytes.
     pub fn compare(&self, a: SlotId, b: SlotId) -> std::cmp::Ordering {
-        let bytes = |id: SlotId| key_bytes(&self.slots[id as usize].key, &self.arena);
-        bytes(a).as_ref().cmp(bytes(b).as_ref())
+        self.with_key(a, |a| self.with_key(b, |b| a.cmp(b)))
     }
 
     /// The first 8 bytes of a key as a number whose order is that of the bytes, as far as it goes.
     #[inline]
     pub fn prefix(&self, id: SlotId) -> u64 {
-        let key = self.slots[id as usize].key;
-        let head = if key.len() > INLINE {
+        self.with_key(id, |key| {
             let mut head = [0; 8];
-            head.copy_from_slice(&self.arena[key.start()..key.start() + 8]);
-            head
-        } else {
-            ((key.0 >> 32) as u64).to_le_bytes()
-        };
-        u64::from_be_bytes(head)
+            let n = key.len().min(8);
+            head[..n].copy_from_slice(&key[..n]);
+            u64::from_be_bytes(head)
+        })
     }
-
-    /// The bytes that the index takes, about.
-    pub fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot<P>>()
-            + self.table.capacity() * size_of::<(u32, SlotId)>()
-            + self.arena.capacity()
-    }
-}
-
-/// A key's bytes, wherever they stand.
-struct KeyBytes<'a> {
-    inline: [u8; 16],
-    len: usize,
-    long: Option<&'a [u8]>,
-}
-
-impl std::ops::Deref for KeyBytes<'_> {
-    type Target = [u8];
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        self.long.unwrap_or(&self.inline[4..4 + self.len])
-    }
-}
-
-impl AsRef<[u8]> for KeyBytes<'_> {
-    fn as_ref(&self) -> &[u8] {
-        self
-    }
-}
-
-#[inline]
-fn key_bytes<'a>(key: &Key, arena: &'a [u8]) -> KeyBytes<'a> {
-    let len = key.len();
-    let long = (len > INLINE).then(|| &arena[key.start()..key.start() + len]);
-    KeyBytes { inline: key.0.to_le_bytes(), len: len.min(INLINE), long }
 }
 
 #[cfg(test)]
@@ -275,13 +327,13 @@ mod tests {
                     model.remove(&key);
                 }
             } else {
-                let id = index.slot_of(key_hash(&key), &key);
+                let id = index.slot_of(&key, 0, key.len());
                 assert!(ids.insert(key.clone(), id).is_none_or(|before| before == id), "slots stay");
                 *index.payload_mut(id) += step;
                 *model.entry(key).or_default() += step;
             }
         }
-        assert_eq!(index.len(), model.len());
+        assert_eq!(index.keys, model.len());
         let mut sorted: Vec<SlotId> = ids.values().copied().collect();
         sorted.sort_by(|a, b| index.prefix(*a).cmp(&index.prefix(*b)).then_with(|| index.compare(*a, *b)));
         for (id, (key, value)) in sorted.iter().zip(&model) {
