@@ -5,7 +5,7 @@
 //!
 //! Invariant: a stream's type is the type in its schema; there is no way to connect two that differ.
 
-use std::fmt::Display;
+use std::error::Error;
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -165,12 +165,12 @@ impl<T: Data> Stream<T> {
         })
     }
 
-    /// Turns each record into another, or says why it cannot.
+    /// Turns each record into another, or says why it cannot: any error will do, `?` turns it into the right one.
     #[track_caller]
-    pub fn try_map<O: Data, E: Display>(
+    pub fn try_map<O: Data>(
         self,
         id: &str,
-        f: impl for<'a> Fn(T::Ref<'a>) -> Result<O, E> + 'static,
+        f: impl for<'a> Fn(T::Ref<'a>) -> Result<O, Box<dyn Error>> + 'static,
     ) -> Stream<O> {
         self.operator(id, Kind::Map, Location::caller(), move |fan| {
             Rc::new(move |record, call| match f(record) {

@@ -4,6 +4,7 @@
 
 mod build;
 mod failure;
+mod inspect;
 mod output;
 mod run;
 
@@ -23,6 +24,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Build(build::BuildArgs),
+    Inspect(inspect::InspectArgs),
     Run(run::RunArgs),
 }
 
@@ -32,6 +34,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Build(args) => build::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Run(args) => run::run(args, started),
     };
     match result {

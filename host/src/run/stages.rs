@@ -12,6 +12,8 @@ use crate::guest::{CallReport, RowsRef};
 
 /// The longest piece of a failed record that is shown.
 const SHOWN: usize = 512;
+/// Where a record fails that is not what its source's format says.
+const PARSING: &str = "parsing";
 
 /// A stage on a worker.
 pub struct StageOperator {
@@ -27,7 +29,11 @@ impl StageOperator {
     /// Stage number `stage`, with its edges in and out.
     pub fn new(env: Env, stage: u32, inputs: Vec<u32>, outputs: Vec<u32>, stop_on_failure: bool) -> Self {
         let operators = &env.graph.spec().stages[stage as usize].operators;
-        let name = if operators.is_empty() { format!("stage {stage}") } else { format!("stage {}", operators.join("+")) };
+        let name = match operators.as_slice() {
+            [] => format!("stage {stage} (parsing)"),
+            [id] => format!("operator `{id}`"),
+            many => format!("operators `{}`", many.join("` + `")),
+        };
         StageOperator { env, stage, inputs, outputs, name, stop_on_failure }
     }
 
@@ -39,7 +45,7 @@ impl StageOperator {
             batch: batch.id.0,
             chunk: packet.chunk,
             row: row as u64,
-            operator: operator.unwrap_or_else(|| self.name.clone()),
+            operator: operator.unwrap_or_else(|| PARSING.to_owned()),
             message: failure.message,
             record: shown(packet.rows.value(row)),
         }
@@ -96,7 +102,7 @@ pub(super) fn report_failures(
     match failures.first() {
         Some(failure) if stop => Err(Fault::Record {
             batch: batch.id,
-            place: format!("`{}`", failure.operator),
+            place: if failure.operator == PARSING { PARSING.to_owned() } else { format!("operator `{}`", failure.operator) },
             message: failure.message.clone(),
             record: failure.record.clone(),
         }),
