@@ -66,6 +66,7 @@ pub(super) fn run(args: &RunArgs, started: Instant) -> Result<(), Failure> {
         on_failure: OnFailure::Stop,
         log_level: LogLevel::Info,
         quiet: false,
+        clock: crate::run::system_clock,
     };
     let (_tx, rx) = crossbeam_channel::bounded(1);
     let summary = crate::run::run(options, guest, sources, sinks, &rx, started)?;

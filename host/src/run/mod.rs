@@ -79,6 +79,14 @@ pub struct RunOptions {
     pub log_level: LogLevel,
     /// Whether no progress line is wanted.
     pub quiet: bool,
+    /// The time of day, in milliseconds since 1970.
+    pub clock: fn() -> Millis,
+}
+
+/// The time of day of this machine.
+pub fn system_clock() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
 }
 
 /// A sink with the encoder for its rows.
@@ -322,9 +330,7 @@ impl Driver {
         let held = self.open.split_off(self.open.len() - hold);
         let chunks = std::mem::replace(&mut self.open, held);
         let id = BatchId(self.planned);
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = Millis::try_from(wall.as_millis()).unwrap_or(Millis::MAX);
-        self.last_time = wall.max(self.last_time.saturating_add(1));
+        self.last_time = (self.options.clock)().max(self.last_time.saturating_add(1));
         let info = BatchInfo { id, time: self.last_time, watermark: None };
         let packets = (0..).zip(chunks).map(|(number, (source, chunk))| {
             self.env.counters.add_records_in(u64::from(chunk.rows));

@@ -329,7 +329,7 @@ impl UpdateOperator {
         }
     }
 
-    /// Timers that are due, as keys in the order of part, time and key.
+    /// Timers that are due, as keys in the order of part, time, key group and key.
     fn due(&mut self, now: Millis) -> (Vec<Touched>, Vec<Millis>) {
         let mut due: Vec<(u32, Millis, u32, SlotId)> = Vec::new();
         while let Some((time, slot)) = self.timers.first().copied().filter(|(time, _)| *time <= now) {
@@ -338,7 +338,7 @@ impl UpdateOperator {
             let group = self.index.payload(slot).group;
             due.push((self.env.partitioning.part(group), time, group, slot));
         }
-        due.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| self.index.compare(a.3, b.3)));
+        due.sort_unstable_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)).then_with(|| self.index.compare(a.3, b.3)));
         due.into_iter().map(|(_, time, group, slot)| ((group, slot), time)).unzip()
     }
 

@@ -4,8 +4,8 @@
 //! against it in tests. It is written to be read, not to be fast.
 //!
 //! Order, which the engine must keep: rows reach a keyed operator by (edge, chunk, index); its keys are updated by (key
-//! group, encoded key), data first; timers that still stand and are due follow by (time, key); what it emits goes on in
-//! that order.
+//! group, encoded key), data first; timers that still stand and are due follow by (part, time, key group, key); what it
+//! emits goes on in that order.
 
 use std::collections::BTreeMap;
 
@@ -237,7 +237,8 @@ impl<L: Logic> Interpreter<L> {
         let entries = self.keyed.get(id).into_iter().flatten();
         let due = entries.filter_map(|(key, entry)| Some((entry.timer.filter(|time| *time <= now)?, key.clone())));
         let mut due: Vec<_> = due.collect();
-        due.sort_by(|(t1, (_, k1)), (t2, (_, k2))| (t1, k1).cmp(&(t2, k2)));
+        let parts = self.partitioning;
+        due.sort_by(|(t1, k1), (t2, k2)| (parts.part(k1.0), t1, k1).cmp(&(parts.part(k2.0), t2, k2)));
         due
     }
 
