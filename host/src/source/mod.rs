@@ -5,7 +5,6 @@
 //!
 //! Invariant: a chunk holds whole records, at most [`ChunkLimits`] of them, in the order of the source.
 
-pub mod scratch;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
