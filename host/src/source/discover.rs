@@ -241,6 +241,7 @@ mod tests {
         check("d{1,2/e}/*", &["d1/x.txt", "d2/e/z.txt"]);
         check("d*", &["d1/x.txt", "d2/e/z.txt", "d2/y.txt"]);
         check("d2/**", &["d2/e/z.txt", "d2/y.txt"]);
+        check("**/d*.txt", &[]);
         check("{d2,d2/e}", &["d2/e/z.txt", "d2/y.txt"]);
         check("nothing*", &[]);
         check("nowhere/*.txt", &[]);

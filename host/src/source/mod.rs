@@ -8,7 +8,7 @@
 //! | [`url`] | What did the person ask for? |
 //! | [`cut`] | Where does a record end, where a chunk, and what of a record that is no good? |
 //! | `discover` | Which files does a path stand for? |
-//! | [`file`], `follow` | How are files read: once to their end, or for as long as they grow? |
+//! | `file`, `follow` | How are files read: once to their end, or for as long as they grow? |
 //! | `stream`, `stdin`, `tcp` | How is a connection read without waiting for it longer than asked? |
 //! | [`rate`] | How are rows made up? |
 //!
@@ -278,6 +278,20 @@ mod tests {
         assert_eq!((chunk.offsets[0], chunk.offsets[chunk.rows as usize] as usize), (0, chunk.data.len()));
         let record = |pair: &[u32]| chunk.data[pair[0] as usize..pair[1] as usize].to_vec();
         chunk.offsets.windows(2).map(|pair| String::from_utf8(record(pair)).expect("records are UTF-8")).collect()
+    }
+
+    /// The next records, up to at least `count`, of a source that has so many or will have.
+    #[track_caller]
+    pub(super) fn given(source: &mut dyn Source, count: usize) -> Vec<String> {
+        let mut given = Vec::new();
+        while given.len() < count {
+            match source.next(SHORT) {
+                Ok(Read::Chunk(chunk)) => given.extend(lines(&chunk)),
+                Ok(Read::Idle) => {}
+                other => panic!("{other:?} after {given:?}"),
+            }
+        }
+        given
     }
 
     /// All chunks of a bounded source.

@@ -141,7 +141,7 @@ mod tests {
 
     use wasmstream_model::graph::SourceFormat;
 
-    use super::super::tests::{LIMITS, LONG, SHORT, chunk, lines};
+    use super::super::tests::{LIMITS, LONG, SHORT, chunk, given, lines};
     use super::super::{BadRecords, ChunkLimits};
     use super::*;
 
@@ -156,13 +156,7 @@ mod tests {
         let mut source = over(reader, LIMITS);
         assert!(matches!(source.next(SHORT), Ok(Read::Idle)));
         writer.write_all(b"one\ntwo\nthr").expect("written");
-        let mut given = Vec::new();
-        while given.len() < 2 {
-            if let Read::Chunk(chunk) = source.next(SHORT).expect("reads") {
-                given.extend(lines(&chunk));
-            }
-        }
-        assert_eq!(given, ["one\n", "two\n"]);
+        assert_eq!(given(&mut source, 2), ["one\n", "two\n"]);
         assert!(matches!(source.next(SHORT), Ok(Read::Idle)), "half a line is not given");
         writer.write_all(b"ee\nfour").expect("written");
         drop(writer);
