@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::output::Output;
-use crate::explain::Code;
+use crate::config::ConfigError;
+use crate::explain::{Code, exit, exit_code};
 use crate::guest::ModuleError;
 use crate::run::Fault;
 
@@ -18,13 +19,10 @@ pub struct Failure {
     exit: u8,
 }
 
-/// The exit code of a command that was not given what it needs.
-const USAGE: u8 = 2;
-
 impl Failure {
-    /// A failure with exit code 1.
+    /// A failure with the exit code that `wasmstream explain` lists for the code.
     pub fn new(code: Code, message: impl Into<String>) -> Failure {
-        Failure { code, message: message.into(), help: None, exit: 1 }
+        Failure { code, message: message.into(), help: None, exit: exit_code(code) }
     }
 
     /// What the person can do now.
@@ -36,7 +34,7 @@ impl Failure {
     /// A failure of usage: exit code 2.
     #[must_use]
     pub fn usage(self) -> Failure {
-        Failure { exit: USAGE, ..self }
+        Failure { exit: exit::USAGE, ..self }
     }
 
     /// Tells the person or the program.
@@ -69,6 +67,16 @@ impl From<ModuleError> for Failure {
         };
         let failure = Failure::new(error.code(), error.to_string());
         help.map_or(Failure { help: None, ..Failure::new(error.code(), error.to_string()) }, |help| failure.help(help))
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        let failure = Failure::new(error.code(), error.to_string());
+        match error.help() {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
     }
 }
 

@@ -1,1 +1,0 @@
-//! The configuration of a run: which values are in force, and where each comes from.

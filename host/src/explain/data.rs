@@ -1,0 +1,118 @@
+//! Codes of sources, sinks, batches and the processes that run them.
+
+use super::{Entry, exit};
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry {
+        code: "SOURCE_URL",
+        exit: exit::USAGE,
+        title: "A source's URL cannot be used",
+        meaning: "It is no URL, has a scheme that no source has, or an option that the scheme does not know. Nothing was started.",
+        why: "An option that is silently ignored is one that somebody relies on.",
+        example: "error[SOURCE_URL]: source `lines`: there is no scheme `flie`",
+        fix: "Compare with the help of `wasmstream run`. In a shell, put the URL in quotes: `*`, `?` and `&` mean something there.",
+    },
+    Entry {
+        code: "SOURCE_IO",
+        exit: exit::FAILED,
+        title: "A source cannot be read",
+        meaning: "A file or connection could not be opened or failed while being read. What was committed stays; the job goes on from \
+there when it is started again.",
+        why: "Leaving a file out would lose its records without a word.",
+        example: "error[SOURCE_IO]: source `lines`: cannot read /data/in/a.txt: Permission denied (os error 13)",
+        fix: "Check that the path exists and can be read by the user that the job runs as (`sudo -u USER head FILE`). For a \
+connection: that the other side is up, and that a firewall lets it pass.",
+    },
+    Entry {
+        code: "SOURCE_RECORD",
+        exit: exit::FAILED,
+        title: "A record in the input cannot be taken",
+        meaning: "The record is longer than `record.max-bytes`, is not UTF-8, or a compressed file is damaged. The message has the file \
+and the byte where it starts.",
+        why: "The default is to stop: a record that is left out is not seen again.",
+        example: "error[SOURCE_RECORD]: source `lines`: /data/in/a.txt, byte 83886080: the record is longer than 1048576 bytes",
+        fix: "Look at it: `tail -c +OFFSET FILE | head -c 200 | xxd` (OFFSET is the byte plus one). One endless record often means \
+wrong line ends or a binary file. Then repair the file, raise `record.max-bytes`, or set `records.on-bad` to skip or replace.",
+    },
+    Entry {
+        code: "SOURCE_CHANGED",
+        exit: exit::FAILED,
+        title: "Input that was already read is not the same any more",
+        meaning: "A replay after a restart found other bytes where a batch was read before: the file was edited, replaced or cut.",
+        why: "The batch's output was computed from the old bytes and may already be published. A replay over others would contradict it.",
+        example: "error[SOURCE_CHANGED]: source `lines`: /data/in/a.txt, bytes 0 to 65536: the checksum differs from the recorded one",
+        fix: "Put the old file back under its name if there is a copy, and start again. Files are meant to be written once: \
+write under another name and rename, and never edit in place. Add corrections as new files.",
+    },
+    Entry {
+        code: "SINK_URL",
+        exit: exit::USAGE,
+        title: "A sink's URL cannot be used",
+        meaning: "It is no URL, has a scheme that no sink has, or an option that the scheme does not know. Nothing was started.",
+        why: "An option that is silently ignored is one that somebody relies on.",
+        example: "error[SINK_URL]: sink `counts`: there is no scheme `fiel`",
+        fix: "Compare with the help of `wasmstream run`. In a shell, put the URL in quotes: `*`, `?` and `&` mean something there.",
+    },
+    Entry {
+        code: "SINK_IO",
+        exit: exit::FAILED,
+        title: "A sink cannot be written",
+        meaning: "Output could not be written or made durable. Nothing of the batch was committed; it is run again at the next start, \
+and files appear whole or not at all.",
+        why: "A commit without its output on disk would lose rows.",
+        example: "error[SINK_IO]: sink `counts`: cannot write /data/out: No space left on device (os error 28)",
+        fix: "Check the room on the disk (`df -h`, and `df -i`), and who may write to the folder. Then start the job again.",
+    },
+    Entry {
+        code: "SINK_NOT_EMPTY",
+        exit: exit::FAILED,
+        title: "The output folder holds something else",
+        meaning: "The sink's folder has files that this job did not write, or that an earlier job of the same name wrote. None \
+of them was touched.",
+        why: "Old rows beside new ones look like one result to whoever reads the folder.",
+        example: "error[SINK_NOT_EMPTY]: sink `counts`: the folder /data/out already has files in it",
+        fix: "Give the sink a folder of its own, or move the old files away if nobody needs them.",
+    },
+    Entry {
+        code: "BATCH_TOO_LARGE",
+        exit: exit::FAILED,
+        title: "A batch became too large on its way",
+        meaning: "The job made so much out of a batch's input that it went over the bound for data between stages, and a smaller batch \
+was no help or could not be made. Nothing of it was committed.",
+        why: "A flat_map can multiply its input a thousandfold; without a bound the process would run out of memory instead.",
+        example: "error[BATCH_TOO_LARGE]: batch 7: 96 MiB between the stages, at most 64 MiB are allowed",
+        fix: "Lower `batch.max-bytes`, so that fewer records are taken at a time. Emit less in flat_map; filter before it, and \
+aggregate natively (count, sum): that combines before the shuffle.",
+    },
+    Entry {
+        code: "CLOCK_JUMP",
+        exit: exit::FAILED,
+        title: "The machine's clock has jumped",
+        meaning: "The wall clock is further away from the last batch's time than allowed. No new batch is planned until it is accepted.",
+        why: "Batch time decides which state times out. A clock that is a year ahead for a minute would drop the state of every key.",
+        example: "error[CLOCK_JUMP]: the clock says 2031-01-01T00:00:00Z, the last batch was at 2026-03-01T12:00:00Z",
+        fix: "Check the clock (`date -u`, `timedatectl`) and repair it; the job then goes on by itself. If the clock is right, \
+because the job or the machine slept that long, accept the jump as the message says.",
+    },
+    Entry {
+        code: "WORKER_LOST",
+        exit: exit::FAILED,
+        title: "A worker of the job has ended unexpectedly",
+        meaning: "A process or thread that runs part of the job is gone: killed, crashed, or cut off from the others. The job goes on \
+from its last checkpoint when it is started again; nothing committed is lost.",
+        why: "The workers of a job depend on each other for every batch; with one missing the batch cannot be finished.",
+        example: "error[WORKER_LOST]: worker 2 has ended: signal 9 (SIGKILL)",
+        fix: "Signal 9 is most often the kernel out of memory: `dmesg | grep -i oom`. Then give the machine more memory, or \
+lower `engine.workers`, `batch.max-bytes` or `batch.in-flight`. For several machines, check the network between them.",
+    },
+    Entry {
+        code: "INTERNAL",
+        exit: exit::FAILED,
+        title: "A mistake in wasmstream itself",
+        meaning: "Something happened that cannot happen. It is not the job's fault. The process stops before anything wrong is committed.",
+        why: "Going on with a broken assumption is how data is damaged.",
+        example: "error[INTERNAL]: a chunk came back from a worker that never had it",
+        fix: "Start the job again: it resumes from its last checkpoint. Please report it with the whole message, the output of \
+`wasmstream --version`, and what the job does.",
+    },
+];
