@@ -37,6 +37,12 @@ impl Failure {
         Failure { exit: exit::USAGE, ..self }
     }
 
+    /// Names the job that failed.
+    #[must_use]
+    pub fn in_job(self, job: &str) -> Failure {
+        Failure { message: format!("job `{job}`: {}", self.message), ..self }
+    }
+
     /// Tells the person or the program.
     pub fn report(&self, output: Output) -> ExitCode {
         match output {

@@ -8,6 +8,7 @@ pub mod config;
 mod explain;
 pub mod failure;
 mod inspect;
+mod launch;
 mod man;
 mod new;
 pub mod output;
