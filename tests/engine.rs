@@ -142,7 +142,7 @@ fn by_engine(guest: &Guest, chunks: &[Vec<String>], chunks_per_batch: usize, wor
     let options = RunOptions {
         job: "test".into(),
         workers,
-        cutting: Cutting { interval: Duration::from_secs(3600), max_bytes: usize::MAX, max_rows, in_flight: 2 },
+        cutting: Cutting { interval: Duration::from_secs(3600), max_bytes: usize::MAX, max_rows, in_flight: 2, whole_input: false },
         partitioning: Partitioning::default(),
         settings: Vec::new(),
         on_failure: OnFailure::DeadLetter(tempfile::tempdir().unwrap().path().join("dead")),

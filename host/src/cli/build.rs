@@ -43,6 +43,13 @@ pub struct BuildArgs {
     output: Output,
 }
 
+impl BuildArgs {
+    /// To build the crate in `dir`, and nothing else said.
+    pub(super) fn of(dir: &Path) -> BuildArgs {
+        BuildArgs { dir: dir.to_owned(), out: None, offline: false, locked: false, output: Output::Text }
+    }
+}
+
 /// A module that was built.
 pub(super) struct Built {
     pub(super) path: PathBuf,

@@ -52,6 +52,7 @@ pub(super) fn options(spec: &JobSpec, config: &Config, workers: usize) -> Result
         max_bytes: usize::try_from(config.batch_max_bytes()).unwrap_or(usize::MAX),
         max_rows: config.batch_max_rows().unwrap_or(u64::MAX),
         in_flight: config.batch_in_flight(),
+        whole_input: false,
     };
     let groups = config.state_key_groups();
     Ok(RunOptions {

@@ -13,6 +13,7 @@ mod man;
 mod new;
 pub mod output;
 mod run;
+mod test;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -34,6 +35,7 @@ enum Command {
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Run(run::RunArgs),
+    Test(test::TestArgs),
     Config(config::ConfigCommand),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Run(args) => run::run(args, started),
+        Command::Test(args) => test::run(args),
         Command::Config(args) => config::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Completions(args) => completions::run(args, Cli::command()),

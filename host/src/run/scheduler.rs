@@ -18,6 +18,8 @@ pub struct Cutting {
     pub max_rows: u64,
     /// The most unfinished batches.
     pub in_flight: usize,
+    /// All of a bounded input is one batch; only for small input.
+    pub whole_input: bool,
 }
 
 /// What happened.
@@ -102,13 +104,14 @@ impl Scheduler {
         }
         let hold = self.beyond_rows();
         let full = hold > 0 || self.is_full();
-        if room && (full || ending || due_in.is_zero()) {
+        let due = due_in.is_zero() && !self.cutting.whole_input;
+        if room && (full || ending || due) {
             self.open.drain(..self.open.len() - hold);
             self.unfinished += 1;
             self.last_cut = Some(now);
             return Action::Plan { hold };
         }
-        Action::Wait { take: !full && !ending && room, at_most: (room && !full).then_some(due_in) }
+        Action::Wait { take: !full && !ending && room, at_most: (room && !full && !self.cutting.whole_input).then_some(due_in) }
     }
 
     /// How many chunks at the end do not fit the row bound. The first always does: a batch has at least one.
@@ -135,7 +138,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn scheduler() -> Scheduler {
-        Scheduler::new(Cutting { interval: 500 * MS, max_bytes: 100, max_rows: 10, in_flight: 2 }, 1)
+        Scheduler::new(Cutting { interval: 500 * MS, max_bytes: 100, max_rows: 10, in_flight: 2, whole_input: false }, 1)
     }
 
     fn chunk(rows: u64, bytes: usize) -> Event {
