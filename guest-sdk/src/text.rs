@@ -21,7 +21,9 @@ pub fn words(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
 mod simd {
-    use core::arch::wasm32::{i8x16_bitmask, u8x16_eq, u8x16_le, u8x16_splat, u8x16_sub, v128, v128_andnot, v128_load, v128_or};
+    use core::arch::wasm32::{
+        i8x16_bitmask, u8x16_eq, u8x16_le, u8x16_splat, u8x16_sub, v128, v128_andnot, v128_load, v128_or,
+    };
 
     /// Walks over a text in windows of 64 bytes, each with a bit a byte that says whether it is white space.
     pub(super) struct Words<'a> {

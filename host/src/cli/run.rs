@@ -92,7 +92,10 @@ pub(super) fn run(args: &RunArgs, started: Instant) -> Result<(), Failure> {
     let mut options = launch::options(spec, &config, workers)?;
     options.quiet = args.quiet || args.output == Output::Json;
     if config.checkpoint_url().is_some() {
-        warn(args.output, "this version does not write checkpoints yet: a run that is stopped starts from the beginning");
+        warn(
+            args.output,
+            "this version does not write checkpoints yet: a run that is stopped starts from the beginning",
+        );
     }
     let sources = launch::sources(spec, &config, launch::chunk_limits(&config))?;
     let sinks = launch::sinks(spec, &config)?;
@@ -113,7 +116,8 @@ fn on_interrupt() -> Result<Receiver<()>, Failure> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let (sender, receiver) = bounded(1);
     let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]);
-    let mut signals = signals.map_err(|error| Failure::new(Code("INTERNAL"), format!("cannot watch signals: {error}")))?;
+    let mut signals =
+        signals.map_err(|error| Failure::new(Code("INTERNAL"), format!("cannot watch signals: {error}")))?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
             if sender.try_send(()).is_err() {

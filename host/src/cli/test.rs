@@ -116,9 +116,9 @@ fn cargo_test(folder: &Path) -> Result<(), Failure> {
 fn with_samples(args: &TestArgs, config: &Config, spec: &JobSpec, folder: &Path) -> Result<Config, Failure> {
     let mut flags: Vec<(String, String)> = Vec::new();
     for entry in &args.source {
-        let (name, url) = entry.split_once('=').ok_or_else(|| {
-            Failure::new(Code("USAGE"), format!("--source takes NAME=URL, not `{entry}`"))
-        })?;
+        let (name, url) = entry
+            .split_once('=')
+            .ok_or_else(|| Failure::new(Code("USAGE"), format!("--source takes NAME=URL, not `{entry}`")))?;
         flags.push((format!("sources.{name}"), url.to_owned()));
     }
     for source in &spec.sources {
@@ -210,6 +210,7 @@ fn differs(way: &Way, (sink, row, expected, got): &(String, usize, String, Strin
         "the output depends on how the job is run: with {}, row {row} of sink `{sink}` is {got}; with {}, it is {expected}",
         way.name, WAYS[0].name
     );
-    Failure::new(Code("TEST_DIFFERS"), message)
-        .help("let each record and key stand for itself: no statics, no order of a HashMap, nothing kept between records")
+    Failure::new(Code("TEST_DIFFERS"), message).help(
+        "let each record and key stand for itself: no statics, no order of a HashMap, nothing kept between records",
+    )
 }

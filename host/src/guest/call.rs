@@ -7,16 +7,14 @@ use std::time::{Duration, Instant};
 use wasmtime::{Engine, ResourceLimiter, Store, Trap};
 
 use super::bindings::exports::wasmstream::job::guest as wit;
-use super::bindings::wasmstream::job::types::{self, ColumnParam, ColumnResult, RowsParam};
 use super::bindings::wasmstream::job::log;
+use super::bindings::wasmstream::job::types::{self, ColumnParam, ColumnResult, RowsParam};
 use super::bindings::{Job, JobPre};
 use super::compile::{GuestLimits, TICK};
 use super::errors::{CallError, Place};
 use wasmstream_model::batch::{Column, Rows};
 use wasmstream_model::graph::Graph;
-use wasmstream_model::semantics::call::{
-    Context, Failure, GuestFailed, Grouped, KeySet, Output, StageResult, Updates,
-};
+use wasmstream_model::semantics::call::{Context, Failure, Grouped, GuestFailed, KeySet, Output, StageResult, Updates};
 use wasmstream_model::words::limits;
 
 /// The most log lines that are kept of one call.

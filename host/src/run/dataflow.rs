@@ -204,7 +204,7 @@ fn add_operator<'scope>(
     splitter: Option<(&Splitters<'_>, usize)>,
     shared: &Arc<Shared>,
 ) -> Vec<Stream<'scope, u64, Packet>> {
-    let mut builder = OperatorBuilder::new(node.to_string(), scope.clone());
+    let mut builder = OperatorBuilder::new(node.to_string(), *scope);
     let pulls: Vec<Pull> = inputs
         .into_iter()
         .map(|stream| match splitter {

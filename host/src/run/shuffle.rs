@@ -47,11 +47,8 @@ impl Splitter {
             if out.keys.rows() == 0 {
                 continue;
             }
-            let split = Rows {
-                keys: Some(out.keys.take()),
-                values: values.is_some().then(|| out.values.take()),
-                times: None,
-            };
+            let split =
+                Rows { keys: Some(out.keys.take()), values: values.is_some().then(|| out.values.take()), times: None };
             send(worker, Packet { via, chunk, sub, rows: split, header: header.clone() });
         }
     }

@@ -102,7 +102,11 @@ pub(super) fn report_failures(
     match failures.first() {
         Some(failure) if stop => Err(Fault::Record {
             batch: batch.id,
-            place: if failure.operator == PARSING { PARSING.to_owned() } else { format!("operator `{}`", failure.operator) },
+            place: if failure.operator == PARSING {
+                PARSING.to_owned()
+            } else {
+                format!("operator `{}`", failure.operator)
+            },
             message: failure.message.clone(),
             record: failure.record.clone(),
         }),

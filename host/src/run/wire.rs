@@ -35,7 +35,8 @@ pub fn length(packet: &Packet) -> usize {
 /// Writes a packet.
 pub fn write(packet: &Packet, out: &mut impl Write) -> Result<()> {
     let Packet { via, chunk, sub, rows, header } = packet;
-    let flags = u32::from(rows.keys.is_some()) | u32::from(rows.values.is_some()) << 1 | u32::from(header.is_some()) << 2;
+    let flags =
+        u32::from(rows.keys.is_some()) | u32::from(rows.values.is_some()) << 1 | u32::from(header.is_some()) << 2;
     out.write_all(&via.to_le_bytes())?;
     out.write_all(&chunk.to_le_bytes())?;
     out.write_all(&sub.to_le_bytes())?;

@@ -106,11 +106,7 @@ impl Column {
         let width = self.width().unwrap_or(0);
         let fixed = self.offsets.is_empty();
         (0..self.rows as usize).map(move |i| {
-            if fixed {
-                (i * width, (i + 1) * width)
-            } else {
-                (self.offsets[i] as usize, self.offsets[i + 1] as usize)
-            }
+            if fixed { (i * width, (i + 1) * width) } else { (self.offsets[i] as usize, self.offsets[i + 1] as usize) }
         })
     }
 

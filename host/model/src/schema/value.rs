@@ -197,9 +197,7 @@ fn read(schema: &Schema, from: &mut Reader<'_>, depth: usize) -> Result<Value, D
         Schema::F64 => Value::F64(f64::from_le_bytes(from.array()?)),
         Schema::String => Value::String(from.string()?.to_owned()),
         Schema::Bytes => Value::Bytes(from.bytes()?.to_vec()),
-        Schema::Option(item) => {
-            Value::Option(if from.boolean()? { Some(Box::new(inner(item, from)?)) } else { None })
-        }
+        Schema::Option(item) => Value::Option(if from.boolean()? { Some(Box::new(inner(item, from)?)) } else { None }),
         Schema::List(item) => Value::List(read_count(from)?.map(|_| inner(item, from)).collect::<Result<_, _>>()?),
         Schema::Set(item) => {
             let mut before = None;
@@ -208,9 +206,8 @@ fn read(schema: &Schema, from: &mut Reader<'_>, depth: usize) -> Result<Value, D
         }
         Schema::Map(parts) => {
             let mut before = None;
-            let entries = read_count(from)?.map(|_| {
-                Ok((ascending(&parts.0, from, &mut before, depth)?, inner(&parts.1, from)?))
-            });
+            let entries =
+                read_count(from)?.map(|_| Ok((ascending(&parts.0, from, &mut before, depth)?, inner(&parts.1, from)?)));
             Value::Map(entries.collect::<Result<_, DecodeError>>()?)
         }
         Schema::Tuple(parts) => Value::Parts(parts.iter().map(|part| inner(part, from)).collect::<Result<_, _>>()?),

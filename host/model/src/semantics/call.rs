@@ -275,8 +275,8 @@ fn check_outputs(outputs: &[Output], graph: &Graph, from: &Node, given: u32) -> 
             return Err(Breach::Layout { edge, expected });
         }
         let origins = &output.origins;
-        let matched = origins.len() == output.rows.len() && origins.is_sorted();
-        if !origins.is_empty() && !(matched && origins.last().is_some_and(|last| *last < given)) {
+        let Some(last) = origins.last() else { continue };
+        if origins.len() != output.rows.len() || !origins.is_sorted() || *last >= given {
             return Err(Breach::Origins { edge });
         }
     }
