@@ -338,7 +338,7 @@ impl Driver {
             self.env.counters.add_bytes_in(chunk.pieces.iter().map(|piece| piece.end - piece.start).sum());
             let column = Column { rows: chunk.rows, offsets: chunk.offsets, data: chunk.data };
             let rows = Rows::of_values(column);
-            (source, Packet { chunk: number, rows, header: chunk.header, ..Packet::default() })
+            (source, Packet { chunk: number, rows: rows.into(), header: chunk.header, ..Packet::default() })
         });
         self.shared.plan(info, packets.collect::<Vec<_>>());
         let now = Instant::now();

@@ -1,13 +1,12 @@
-//! The shuffle: rows go to the worker that owns their key's part.
-//!
-//! Rows are looked at twice: first to find where each goes and how much goes there, then to copy it, so that nothing is
-//! copied a third time because a buffer has to grow.
+//! The shuffle: rows go to the worker that owns their key's part. Each worker gets the rows as they are, shared, and the
+//! list of those that are its own.
 //!
 //! Invariant: every row arrives once, and rows of one key keep their order.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use wasmstream_model::batch::{Column, ColumnBuilder, Partitioning, Rows, key_hash};
+use wasmstream_model::batch::{Partitioning, key_hash};
 
 use super::counters::{Counters, Phase};
 use super::packet::Packet;
@@ -17,22 +16,12 @@ pub struct Splitter {
     partitioning: Partitioning,
     workers: usize,
     counters: Arc<Counters>,
-    /// Per row of the packet at hand, the worker that it goes to.
-    owners: Vec<u16>,
-}
-
-/// How much goes to one worker.
-#[derive(Clone, Copy, Default)]
-struct Share {
-    rows: usize,
-    key_bytes: usize,
-    value_bytes: usize,
 }
 
 impl Splitter {
     /// A splitter for this many workers.
     pub fn new(partitioning: Partitioning, workers: usize, counters: Arc<Counters>) -> Self {
-        Splitter { partitioning, workers, counters, owners: Vec::new() }
+        Splitter { partitioning, workers, counters }
     }
 
     /// Gives each worker that owns some of the rows a packet of them.
@@ -40,45 +29,18 @@ impl Splitter {
         if self.workers == 1 {
             return send(0, packet);
         }
-        let started = std::time::Instant::now();
-        let Packet { via, chunk, sub, rows, header } = packet;
-        let Some(keys) = &rows.keys else { return };
-        let shares = self.find_owners(keys, rows.values.as_ref());
-        let room = |share: &Share| {
-            let keys = ColumnBuilder::with_capacity(share.rows, share.key_bytes);
-            (keys, ColumnBuilder::with_capacity(share.rows, share.value_bytes))
-        };
-        let mut outs: Vec<(ColumnBuilder, ColumnBuilder)> = shares.iter().map(room).collect();
-        for (key, owner) in keys.iter().zip(&self.owners) {
-            outs[usize::from(*owner)].0.push(key);
-        }
-        for (value, owner) in rows.values.iter().flat_map(Column::iter).zip(&self.owners) {
-            outs[usize::from(*owner)].1.push(value);
+        let started = Instant::now();
+        let Some(keys) = &packet.rows.keys else { return };
+        let room = keys.rows as usize / self.workers + keys.rows as usize / 8;
+        let mut selected: Vec<Vec<u32>> = (0..self.workers).map(|_| Vec::with_capacity(room)).collect();
+        for (row, key) in (0..).zip(keys.iter()) {
+            let part = self.partitioning.part(self.partitioning.group(key_hash(key)));
+            selected[self.partitioning.owner(part, self.workers)].push(row);
         }
         self.counters.add_time(Phase::Shuffle, started.elapsed());
-        for (worker, (keys, values)) in outs.into_iter().enumerate().filter(|(_, (keys, _))| keys.rows() > 0) {
-            let values = rows.values.is_some().then(|| values.finish());
-            let rows = Rows { keys: Some(keys.finish()), values, times: None };
-            send(worker, Packet { via, chunk, sub, rows, header: header.clone() });
+        for (worker, rows) in selected.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
+            send(worker, Packet { selected: Some(rows.into()), ..packet.clone() });
         }
-    }
-
-    fn find_owners(&mut self, keys: &Column, values: Option<&Column>) -> Vec<Share> {
-        let mut shares = vec![Share::default(); self.workers];
-        self.owners.clear();
-        self.owners.reserve(keys.rows as usize);
-        for key in keys.iter() {
-            let part = self.partitioning.part(self.partitioning.group(key_hash(key)));
-            let owner = self.partitioning.owner(part, self.workers);
-            shares[owner].rows += 1;
-            shares[owner].key_bytes += key.len();
-            // There are at most as many owners as parts.
-            self.owners.push(owner as u16);
-        }
-        for (value, owner) in values.into_iter().flat_map(Column::iter).zip(&self.owners) {
-            shares[usize::from(*owner)].value_bytes += value.len();
-        }
-        shares
     }
 }
 
@@ -86,6 +48,7 @@ impl Splitter {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use wasmstream_model::batch::{ColumnBuilder, Rows};
 
     #[test]
     fn every_row_arrives_once_in_order_and_with_its_value() {
@@ -103,10 +66,11 @@ mod tests {
         by_key(&rows, &mut expected);
         let mut splitter = Splitter::new(Partitioning::default(), 3, Arc::default());
         let mut workers = Vec::new();
-        splitter.split(Packet { chunk: 9, rows, ..Packet::default() }, |worker, packet| {
-            assert_eq!((packet.chunk, packet.rows.check()), (9, Ok(())));
+        splitter.split(Packet { chunk: 9, rows: rows.into(), ..Packet::default() }, |worker, packet| {
+            assert_eq!((packet.chunk, packet.own_rows().check()), (9, Ok(())));
+            assert_eq!(packet.len(), packet.own_rows().len());
             workers.push(worker);
-            by_key(&packet.rows, &mut got);
+            by_key(&packet.own_rows(), &mut got);
         });
         assert_eq!(got, expected);
         assert_eq!(workers, [0, 1, 2]);
