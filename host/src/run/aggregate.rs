@@ -60,8 +60,7 @@ impl AggregateOperator {
         let stamp = touched::stamp(batch.id);
         let counts = self.function.is_count();
         let (mut new_keys, mut new_bytes) = (0, 0);
-        let result = packet.each_row(|row| {
-            let (start, end) = keys.span(row);
+        let result = packet.each_key(|row, start, end| {
             let slot = self.index.slot_of(&keys.data, start, end);
             let kept = self.index.payload_mut(slot);
             let new = kept.touched == 0;

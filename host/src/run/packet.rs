@@ -37,12 +37,26 @@ impl Packet {
         self.selected.as_ref().map_or_else(|| self.rows.len(), |selected| selected.len())
     }
 
-    /// Calls `f` with each row's place in [`Packet::rows`], in order.
-    #[inline]
-    pub fn each_row<E>(&self, mut f: impl FnMut(usize) -> Result<(), E>) -> Result<(), E> {
-        match &self.selected {
-            None => (0..self.rows.len()).try_for_each(f),
-            Some(selected) => selected.iter().try_for_each(|row| f(*row as usize)),
+    /// Calls `f` for each row with its place in [`Packet::rows`] and with where its key stands in the key column's data, in
+    /// order.
+    #[inline(always)]
+    pub fn each_key<E>(&self, mut f: impl FnMut(usize, usize, usize) -> Result<(), E>) -> Result<(), E> {
+        let Some(keys) = &self.rows.keys else { return Ok(()) };
+        let offsets = keys.offsets.as_slice();
+        match (&self.selected, keys.width()) {
+            (None, None) => {
+                let mut ends = offsets.windows(2).enumerate();
+                ends.try_for_each(|(row, ends)| f(row, ends[0] as usize, ends[1] as usize))
+            }
+            (None, Some(width)) => (0..keys.rows as usize).try_for_each(|row| f(row, row * width, (row + 1) * width)),
+            (Some(selected), None) => selected.iter().try_for_each(|row| {
+                let row = *row as usize;
+                f(row, offsets[row] as usize, offsets[row + 1] as usize)
+            }),
+            (Some(selected), Some(width)) => selected.iter().try_for_each(|row| {
+                let row = *row as usize;
+                f(row, row * width, (row + 1) * width)
+            }),
         }
     }
 

@@ -115,8 +115,7 @@ impl UpdateOperator {
         let Some(keys) = &packet.rows.keys else { return };
         let stamp = touched::stamp(batch.id);
         let mut locals = Vec::with_capacity(packet.len());
-        let Ok(()) = packet.each_row(|row| {
-            let (start, end) = keys.span(row);
+        let Ok(()) = packet.each_key(|_, start, end| {
             let slot = self.index.slot_of(&keys.data, start, end);
             let kept = self.index.payload_mut(slot);
             if kept.touched != stamp {

@@ -100,15 +100,6 @@ impl Column {
         self.spans().map(|(start, end)| &self.data[start..end])
     }
 
-    /// Where cell `i` starts and ends in the data.
-    #[inline]
-    pub fn span(&self, i: usize) -> (usize, usize) {
-        match self.width() {
-            Some(width) => (i * width, (i + 1) * width),
-            None => (self.offsets[i] as usize, self.offsets[i + 1] as usize),
-        }
-    }
-
     /// Where each cell starts and ends in the data.
     #[inline]
     pub fn spans(&self) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
