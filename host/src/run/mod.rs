@@ -39,20 +39,22 @@ use crate::guest::{Guest, LogLevel};
 use crate::sink::{Encoder, Sink};
 use crate::source::{Read, Source, SourceChunk, SourceError};
 use aggregate::AggregateOperator;
-use counters::{Counters, Phase};
+use counters::Phase;
 use operator::{BatchInfo, Env, Operator};
-use packet::Packet;
 use progress::{Progress, REFRESH};
 use scheduler::{Action, Event, Scheduler};
 use shared::{Report, Shared};
-use shuffle::Splitter;
 use sinks::SinkOperator;
 use stages::StageOperator;
 use update::UpdateOperator;
 
+pub use counters::Counters;
 pub use dead_letter::OnFailure;
 pub use fault::Fault;
+pub use packet::{BLOCK, KeySpan, Packet};
 pub use scheduler::Cutting;
+pub use shuffle::Splitter;
+pub use state::{KeyIndex, SlotId};
 pub use summary::Summary;
 
 /// How long a source waits for more before it gives what it has.
