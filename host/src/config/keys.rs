@@ -200,7 +200,7 @@ pub const KEYS: &[Key] = &[
         "Worker threads. 0: one for each core. Results do not depend on it."),
     key("batch", "interval", Type::Duration(0, DAY), "500ms", Class::NextBatch,
         "How long input is collected before it becomes a batch. 0s: as soon as there is any."),
-    key("batch", "max-bytes", Type::Size(KIB, 64 * GIB), "32MiB", Class::NextBatch,
+    key("batch", "max-bytes", Type::Size(KIB, 64 * GIB), "16MiB", Class::NextBatch,
         "A batch takes no more input than this, even when there is more."),
     key("batch", "max-rows", Type::Count(0, u32::MAX as u64), "0", Class::NextBatch,
         "A batch takes no more records than this. 0: no bound."),

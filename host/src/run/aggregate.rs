@@ -60,7 +60,7 @@ impl AggregateOperator {
         let stamp = touched::stamp(batch.id);
         let counts = self.function.is_count();
         let (mut new_keys, mut new_bytes) = (0, 0);
-        for (row, (start, end)) in keys.spans().enumerate() {
+        let result = packet.each_key(|row, start, end| {
             let slot = self.index.slot_of(&keys.data, start, end);
             let kept = self.index.payload_mut(slot);
             let new = kept.touched == 0;
@@ -80,9 +80,10 @@ impl AggregateOperator {
             } else {
                 self.function.add(&mut kept.acc, packet.rows.value(row)).map_err(|error| (slot, error))?;
             }
-        }
+            Ok(())
+        });
         self.env.counters.state_changed(new_keys, new_bytes);
-        Ok(())
+        result
     }
 
     fn fault(&self, batch: &BatchInfo, slot: SlotId, error: AggregateError) -> Fault {
@@ -107,7 +108,7 @@ impl AggregateOperator {
                 values.end_cell();
                 if at + 1 == end || keys.bytes() + values.bytes() > PACKET_BYTES {
                     let rows = Rows { keys: Some(keys.take()), values: Some(values.take()), times: None };
-                    let packet = Packet { chunk: part, sub, rows, ..Packet::default() };
+                    let packet = Packet { chunk: part, sub, rows: rows.into(), ..Packet::default() };
                     (0..self.outputs).for_each(|out| emit(out, packet.clone()));
                     sub += 1;
                 }

@@ -36,7 +36,7 @@ use super::wire;
 
 impl Accountable for Packet {
     fn record_count(&self) -> i64 {
-        self.rows.len() as i64
+        self.len() as i64
     }
 }
 

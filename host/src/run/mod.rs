@@ -158,10 +158,11 @@ fn start_engine(
     let (ended_in, ended) = bounded(1);
     let (workers, partitioning) = (options.workers, options.partitioning);
     let stop_on_failure = options.on_failure == OnFailure::Stop;
+    let counters = Arc::clone(&env.counters);
     let (graph, for_engine, for_operators) = (Arc::clone(&env.graph), Arc::clone(shared), env.clone());
     let run = move || {
         let operators = move |node: &Node| make_operator(&for_operators, node, &encoders, stop_on_failure);
-        let splitter = move |peers| Splitter::new(partitioning, peers);
+        let splitter = move |peers| Splitter::new(partitioning, peers, Arc::clone(&counters));
         // The receiver is gone only when the run was given up.
         let _ = ended_in.send(dataflow::run(workers, &graph, &for_engine, operators, splitter));
     };
@@ -337,7 +338,7 @@ impl Driver {
             self.env.counters.add_bytes_in(chunk.pieces.iter().map(|piece| piece.end - piece.start).sum());
             let column = Column { rows: chunk.rows, offsets: chunk.offsets, data: chunk.data };
             let rows = Rows::of_values(column);
-            (source, Packet { chunk: number, rows, header: chunk.header, ..Packet::default() })
+            (source, Packet { chunk: number, rows: rows.into(), header: chunk.header, ..Packet::default() })
         });
         self.shared.plan(info, packets.collect::<Vec<_>>());
         let now = Instant::now();

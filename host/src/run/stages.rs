@@ -69,7 +69,7 @@ impl Operator for StageOperator {
         let (mut start, mut calls) = (0, 0);
         while start < packet.rows.len() {
             let rest = (start > 0).then(|| packet.rows.slice(start, packet.rows.len()));
-            let rows = RowsRef::of(rest.as_ref().unwrap_or(&packet.rows));
+            let rows = RowsRef::of(rest.as_ref().unwrap_or(&*packet.rows));
             let mut report = CallReport::default();
             let result = self.env.guest.run_stage(self.stage, &ctx, edge, rows, &mut report);
             self.env.called(batch, report);
@@ -82,7 +82,7 @@ impl Operator for StageOperator {
                 let out = out.expect("an answer that was checked names edges of the stage");
                 let sub = (packet.sub << 32) | calls;
                 let (via, chunk) = (edge, packet.chunk);
-                emit(out, Packet { via, chunk, sub, rows: output.rows, header: None });
+                emit(out, Packet { via, chunk, sub, rows: output.rows.into(), ..Packet::default() });
             }
             start += result.consumed as usize;
             calls += 1;

@@ -37,7 +37,7 @@ struct Kept {
     local: u32,
 }
 
-/// A packet whose rows have been looked up.
+/// A packet whose rows have been looked up; its keys are gone.
 struct Arrived {
     input: usize,
     order: (u32, u32, u64),
@@ -112,12 +112,10 @@ impl UpdateOperator {
 
     /// Looks up the keys of a packet.
     fn look_up(&mut self, batch: &BatchInfo, input: usize, packet: Packet) {
-        let order = packet.order();
-        let rows = packet.rows;
-        let Some(keys) = &rows.keys else { return };
+        let Some(keys) = &packet.rows.keys else { return };
         let stamp = touched::stamp(batch.id);
-        let mut locals = Vec::with_capacity(keys.rows as usize);
-        for (start, end) in keys.spans() {
+        let mut locals = Vec::with_capacity(packet.len());
+        let Ok(()) = packet.each_key(|_, start, end| {
             let slot = self.index.slot_of(&keys.data, start, end);
             let kept = self.index.payload_mut(slot);
             if kept.touched != stamp {
@@ -129,8 +127,9 @@ impl UpdateOperator {
                 self.touched.push((kept.group, slot));
             }
             locals.push(kept.local);
-        }
-        self.arrived.push(Arrived { input, order, locals, values: rows.values });
+            Ok::<(), std::convert::Infallible>(())
+        });
+        self.arrived.push(Arrived { input, order: packet.order(), locals, values: packet.into_values() });
     }
 
     /// Groups the values of all inputs by the keys' final places.
@@ -300,7 +299,7 @@ impl UpdateOperator {
         for output in updates.outputs {
             let out = self.outputs.iter().position(|edge| *edge == output.edge);
             let out = out.expect("an answer that was checked names edges of the operator");
-            emit(out, Packet { chunk, sub: *sub, rows: output.rows, ..Packet::default() });
+            emit(out, Packet { chunk, sub: *sub, rows: output.rows.into(), ..Packet::default() });
         }
         *sub += 1;
         Ok(())
@@ -382,8 +381,9 @@ fn group_input(edge: u32, packets: &[&Arrived], place_of: &[u32]) -> Values {
             0 => {}
             1 => places.zip(&values.data).for_each(|(place, byte)| data[place] = *byte),
             8 => {
-                let (cells, _) = values.data.as_chunks::<8>();
-                places.zip(cells).for_each(|(place, cell)| data[place * 8..place * 8 + 8].copy_from_slice(cell));
+                let (from, _) = values.data.as_chunks::<8>();
+                let (to, _) = data.as_chunks_mut::<8>();
+                places.zip(from).for_each(|(place, cell)| to[place] = *cell);
             }
             width => {
                 let cells = values.data.chunks_exact(width);

@@ -26,15 +26,17 @@ fn column_length(column: Option<&Column>) -> usize {
 
 /// The number of bytes of a packet.
 pub fn length(packet: &Packet) -> usize {
+    let rows = packet.own_rows();
     FIXED
-        + column_length(packet.rows.keys.as_ref())
-        + column_length(packet.rows.values.as_ref())
+        + column_length(rows.keys.as_ref())
+        + column_length(rows.values.as_ref())
         + packet.header.as_ref().map_or(0, |header| 4 + header.len())
 }
 
 /// Writes a packet.
 pub fn write(packet: &Packet, out: &mut impl Write) -> Result<()> {
-    let Packet { via, chunk, sub, rows, header } = packet;
+    let Packet { via, chunk, sub, header, .. } = packet;
+    let rows = packet.own_rows();
     let flags =
         u32::from(rows.keys.is_some()) | u32::from(rows.values.is_some()) << 1 | u32::from(header.is_some()) << 2;
     out.write_all(&via.to_le_bytes())?;
@@ -69,7 +71,8 @@ pub fn read(bytes: &[u8]) -> Result<Packet> {
     } else {
         None
     };
-    Ok(Packet { via, chunk, sub, rows: Rows { keys, values, times: None }, header })
+    let rows = Rows { keys, values, times: None }.into();
+    Ok(Packet { via, chunk, sub, rows, selected: None, header })
 }
 
 struct Cursor<'a>(&'a [u8]);
@@ -108,7 +111,7 @@ mod tests {
         let values = Column::of([b"1".as_slice(), b"2"]);
         let rows = Rows { keys: Some(keys), values: Some(values), times: None };
         let header = Some(b"x,y".as_slice().into());
-        let packet = Packet { via: 1, chunk: 2, sub: 3 << 32, rows, header };
+        let packet = Packet { via: 1, chunk: 2, sub: 3 << 32, rows: rows.into(), selected: None, header };
         let mut bytes = Vec::new();
         write(&packet, &mut bytes).unwrap();
         assert_eq!(bytes.len(), length(&packet));
