@@ -10,7 +10,7 @@ use wasmstream_model::semantics::aggregate::{Accumulator, AggregateError, Functi
 use super::counters::Phase;
 use super::fault::Fault;
 use super::operator::{BatchInfo, Emit, Env, Operator};
-use super::packet::Packet;
+use super::packet::{BLOCK, Packet};
 use super::state::{KeyIndex, SlotId};
 use super::touched::{self, Touched};
 
@@ -60,25 +60,32 @@ impl AggregateOperator {
         let stamp = touched::stamp(batch.id);
         let counts = self.function.is_count();
         let (mut new_keys, mut new_bytes) = (0, 0);
-        let result = packet.each_key(|row, start, end| {
-            let slot = self.index.slot_of(&keys.data, start, end);
-            let kept = self.index.payload_mut(slot);
-            let new = kept.touched == 0;
-            if new {
-                kept.group = self.env.partitioning.group(key_hash(&keys.data[start..end]));
-                new_keys += 1;
-                new_bytes += (end - start + size_of::<Accumulator>()) as i64;
-            }
-            if kept.touched != stamp {
-                kept.touched = stamp;
-                self.touched.push((kept.group, slot));
-            }
-            if counts {
-                kept.acc.count_more(1);
-            } else if new {
-                kept.acc = self.function.first(packet.rows.value(row)).map_err(|error| (slot, error))?;
-            } else {
-                self.function.add(&mut kept.acc, packet.rows.value(row)).map_err(|error| (slot, error))?;
+        let mut slots = [0; BLOCK];
+        let result = packet.each_block(|block| {
+            self.index.slots_of(&keys.data, block, &mut slots);
+            for (span, slot) in block.iter().zip(slots) {
+                let kept = self.index.payload_mut(slot);
+                let new = kept.touched == 0;
+                if new {
+                    kept.group =
+                        self.env.partitioning.group(key_hash(&keys.data[span.start as usize..span.end as usize]));
+                    new_keys += 1;
+                    new_bytes += i64::from(span.end - span.start) + size_of::<Accumulator>() as i64;
+                }
+                if kept.touched != stamp {
+                    kept.touched = stamp;
+                    self.touched.push((kept.group, slot));
+                }
+                if counts {
+                    kept.acc.count_more(1);
+                } else if new {
+                    kept.acc =
+                        self.function.first(packet.rows.value(span.row as usize)).map_err(|error| (slot, error))?;
+                } else {
+                    self.function
+                        .add(&mut kept.acc, packet.rows.value(span.row as usize))
+                        .map_err(|error| (slot, error))?;
+                }
             }
             Ok(())
         });

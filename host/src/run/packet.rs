@@ -9,6 +9,20 @@ use std::sync::Arc;
 
 use wasmstream_model::batch::{Column, ColumnBuilder, Rows};
 
+/// The most rows in a block of [`Packet::each_block`].
+pub const BLOCK: usize = 32;
+
+/// Where a row's key stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeySpan {
+    /// The row's place in [`Packet::rows`].
+    pub row: u32,
+    /// Where the key starts in the key column's data.
+    pub start: u32,
+    /// Where it ends.
+    pub end: u32,
+}
+
 /// Rows of one edge and batch.
 #[derive(Clone, Debug, Default)]
 pub struct Packet {
@@ -37,27 +51,31 @@ impl Packet {
         self.selected.as_ref().map_or_else(|| self.rows.len(), |selected| selected.len())
     }
 
-    /// Calls `f` for each row with its place in [`Packet::rows`] and with where its key stands in the key column's data, in
-    /// order.
-    #[inline(always)]
-    pub fn each_key<E>(&self, mut f: impl FnMut(usize, usize, usize) -> Result<(), E>) -> Result<(), E> {
+    /// Calls `f` for blocks of at most [`BLOCK`] rows, in order.
+    #[inline]
+    pub fn each_block<E>(&self, mut f: impl FnMut(&[KeySpan]) -> Result<(), E>) -> Result<(), E> {
         let Some(keys) = &self.rows.keys else { return Ok(()) };
         let offsets = keys.offsets.as_slice();
-        match (&self.selected, keys.width()) {
-            (None, None) => {
-                let mut ends = offsets.windows(2).enumerate();
-                ends.try_for_each(|(row, ends)| f(row, ends[0] as usize, ends[1] as usize))
+        let width = keys.width().unwrap_or(0) as u32;
+        let span = |row: u32| match offsets.get(row as usize..row as usize + 2) {
+            Some(&[start, end]) => KeySpan { row, start, end },
+            _ => KeySpan { row, start: row * width, end: (row + 1) * width },
+        };
+        let mut block = [KeySpan::default(); BLOCK];
+        let mut from = 0;
+        while from < self.len() {
+            let to = (from + BLOCK).min(self.len());
+            let block = &mut block[..to - from];
+            match &self.selected {
+                None => block.iter_mut().zip(from as u32..).for_each(|(place, row)| *place = span(row)),
+                Some(selected) => {
+                    block.iter_mut().zip(&selected[from..to]).for_each(|(place, row)| *place = span(*row))
+                }
             }
-            (None, Some(width)) => (0..keys.rows as usize).try_for_each(|row| f(row, row * width, (row + 1) * width)),
-            (Some(selected), None) => selected.iter().try_for_each(|row| {
-                let row = *row as usize;
-                f(row, offsets[row] as usize, offsets[row + 1] as usize)
-            }),
-            (Some(selected), Some(width)) => selected.iter().try_for_each(|row| {
-                let row = *row as usize;
-                f(row, row * width, (row + 1) * width)
-            }),
+            f(block)?;
+            from = to;
         }
+        Ok(())
     }
 
     /// The values of the packet's rows: moved where the packet has all rows to itself, else copied.

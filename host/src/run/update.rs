@@ -15,7 +15,7 @@ use wasmstream_model::words::{Millis, limits};
 use super::counters::Phase;
 use super::fault::Fault;
 use super::operator::{BatchInfo, Emit, Env, Operator};
-use super::packet::Packet;
+use super::packet::{BLOCK, Packet};
 use super::stages::report_failures;
 use super::staging::FailedRecord;
 use super::state::{KeyIndex, SlotId};
@@ -115,18 +115,22 @@ impl UpdateOperator {
         let Some(keys) = &packet.rows.keys else { return };
         let stamp = touched::stamp(batch.id);
         let mut locals = Vec::with_capacity(packet.len());
-        let Ok(()) = packet.each_key(|_, start, end| {
-            let slot = self.index.slot_of(&keys.data, start, end);
-            let kept = self.index.payload_mut(slot);
-            if kept.touched != stamp {
-                if kept.touched == 0 {
-                    kept.group = self.env.partitioning.group(key_hash(&keys.data[start..end]));
+        let mut slots = [0; BLOCK];
+        let Ok(()) = packet.each_block(|block| {
+            self.index.slots_of(&keys.data, block, &mut slots);
+            for (span, slot) in block.iter().zip(slots) {
+                let kept = self.index.payload_mut(slot);
+                if kept.touched != stamp {
+                    if kept.touched == 0 {
+                        kept.group =
+                            self.env.partitioning.group(key_hash(&keys.data[span.start as usize..span.end as usize]));
+                    }
+                    kept.touched = stamp;
+                    kept.local = self.touched.len() as u32;
+                    self.touched.push((kept.group, slot));
                 }
-                kept.touched = stamp;
-                kept.local = self.touched.len() as u32;
-                self.touched.push((kept.group, slot));
+                locals.push(kept.local);
             }
-            locals.push(kept.local);
             Ok::<(), std::convert::Infallible>(())
         });
         self.arrived.push(Arrived { input, order: packet.order(), locals, values: packet.into_values() });

@@ -12,6 +12,8 @@ use std::hash::{BuildHasher, RandomState};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::run::packet::{BLOCK, KeySpan};
+
 /// The number of a key's slot.
 pub type SlotId = u32;
 
@@ -95,6 +97,19 @@ impl<P> Default for KeyIndex<P> {
     }
 }
 
+/// Asks for a cache line ahead of its use.
+#[inline]
+fn prefetch<T>(line: &T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing; the address is a valid one all the same.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
+}
+
 const SLOT_BITS: u64 = 0xffff_ffff;
 
 fn slot_in(entry: u64) -> usize {
@@ -102,6 +117,29 @@ fn slot_in(entry: u64) -> usize {
 }
 
 impl<P: Default> KeyIndex<P> {
+    /// The slots of a block of keys in `data`; new ones with an empty payload where they have none. The table and the slots
+    /// are asked for ahead, so that the block waits for memory once and not for each key.
+    #[inline]
+    pub fn slots_of(&mut self, data: &[u8], block: &[KeySpan], slots: &mut [SlotId; BLOCK]) {
+        let mask = self.table.len() - 1;
+        let mut hashes = [0; BLOCK];
+        for (hash, span) in hashes.iter_mut().zip(block) {
+            if ((span.end - span.start) as usize) <= INLINE {
+                *hash = self.hash_inline(Key::inline(data, span.start as usize, span.end as usize));
+                prefetch(&self.table[*hash as usize & mask]);
+            }
+        }
+        for hash in &hashes[..block.len()] {
+            if let Some(slot) = self.slots.get((self.table[*hash as usize & mask] & SLOT_BITS).wrapping_sub(1) as usize)
+            {
+                prefetch(slot);
+            }
+        }
+        for (slot, span) in slots.iter_mut().zip(block) {
+            *slot = self.slot_of(data, span.start as usize, span.end as usize);
+        }
+    }
+
     /// The slot of the key `data[start..end]`; a new one with an empty payload where it has none.
     #[inline]
     pub fn slot_of(&mut self, data: &[u8], start: usize, end: usize) -> SlotId {
