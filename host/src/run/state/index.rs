@@ -122,21 +122,43 @@ impl<P: Default> KeyIndex<P> {
     #[inline]
     pub fn slots_of(&mut self, data: &[u8], block: &[KeySpan], slots: &mut [SlotId; BLOCK]) {
         let mask = self.table.len() - 1;
-        let mut hashes = [0; BLOCK];
-        for (hash, span) in hashes.iter_mut().zip(block) {
-            if ((span.end - span.start) as usize) <= INLINE {
-                *hash = self.hash_inline(Key::inline(data, span.start as usize, span.end as usize));
+        // A long key looks like none that stands in a slot, and is looked up by itself.
+        let mut keys = [(Key([u64::MAX; 2]), 0); BLOCK];
+        for ((key, hash), span) in keys.iter_mut().zip(block) {
+            let (start, end) = (span.start as usize, span.end as usize);
+            if end - start <= INLINE {
+                *key = Key::inline(data, start, end);
+                *hash = self.hash_inline(*key);
                 prefetch(&self.table[*hash as usize & mask]);
             }
         }
-        for hash in &hashes[..block.len()] {
-            if let Some(slot) = self.slots.get((self.table[*hash as usize & mask] & SLOT_BITS).wrapping_sub(1) as usize)
-            {
-                prefetch(slot);
+        for ((_, hash), slot) in keys.iter().zip(slots.iter_mut()) {
+            *slot = self.candidate(*hash);
+            if let Some(line) = self.slots.get(*slot as usize) {
+                prefetch(line);
             }
         }
-        for (slot, span) in slots.iter_mut().zip(block) {
-            *slot = self.slot_of(data, span.start as usize, span.end as usize);
+        for (((key, _), slot), span) in keys.iter().zip(slots.iter_mut()).zip(block) {
+            if self.slots.get(*slot as usize).is_none_or(|found| found.key != *key) {
+                *slot = self.slot_of(data, span.start as usize, span.end as usize);
+            }
+        }
+    }
+
+    /// The first slot whose key may have this hash; [`SlotId::MAX`] where there is none.
+    #[inline]
+    fn candidate(&self, hash: u64) -> SlotId {
+        let mask = self.table.len() - 1;
+        let mut place = hash as usize & mask;
+        loop {
+            let entry = self.table[place];
+            if entry == 0 {
+                return SlotId::MAX;
+            }
+            if (entry ^ hash) >> 32 == 0 {
+                return slot_in(entry) as SlotId;
+            }
+            place = (place + 1) & mask;
         }
     }
 
@@ -184,7 +206,7 @@ impl<P: Default> KeyIndex<P> {
     #[cold]
     #[inline(never)]
     fn insert(&mut self, hash: u64, key: Key) -> SlotId {
-        if (self.keys + 1) * 8 > self.table.len() * 5 {
+        if (self.keys + 1) * 2 > self.table.len() {
             self.grow();
         }
         let slot = Slot { key, payload: P::default() };
