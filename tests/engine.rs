@@ -155,6 +155,7 @@ fn by_engine(guest: &Guest, chunks: &[Vec<String>], chunks_per_batch: usize, wor
             whole_input: false,
         },
         partitioning: Partitioning::default(),
+        max_intermediate: 1 << 30,
         settings: Vec::new(),
         on_failure: OnFailure::DeadLetter(tempfile::tempdir().unwrap().path().join("dead")),
         log_level: LogLevel::Error,

@@ -73,7 +73,7 @@ fn text(args: &InspectArgs, module: &Module, spec: &JobSpec) -> String {
     ));
     line("sources".into());
     for source in &spec.sources {
-        line(format!("  {}: {} of {}", source.name, format_name(&source.format), source.schema));
+        line(format!("  {}: {}, as {}", source.name, format_name(&source.format), source.schema));
     }
     line("operators".into());
     for operator in &spec.operators {
@@ -107,7 +107,7 @@ fn ran_by(operator: &OperatorSpec) -> &'static str {
 
 fn format_name(format: &SourceFormat) -> String {
     match format {
-        SourceFormat::Text => "lines of text".into(),
+        SourceFormat::Text => "text lines".into(),
         SourceFormat::Json => "JSON lines".into(),
         SourceFormat::Csv(csv) if csv.header => "CSV with a header".into(),
         SourceFormat::Csv(_) => "CSV without a header".into(),

@@ -56,6 +56,7 @@ pub(super) fn options(spec: &JobSpec, config: &Config, workers: usize) -> Result
         workers,
         cutting,
         partitioning: Partitioning { groups, parts: Partitioning::default().parts.min(groups) },
+        max_intermediate: config.batch_max_intermediate(),
         settings: settings(spec, config)?,
         on_failure,
         log_level: match config.log_level() {

@@ -119,10 +119,13 @@ fn on_interrupt() -> Result<Receiver<()>, Failure> {
     let mut signals =
         signals.map_err(|error| Failure::new(Code("INTERNAL"), format!("cannot watch signals: {error}")))?;
     std::thread::spawn(move || {
+        let mut asked = false;
         for signal in signals.forever() {
-            if sender.try_send(()).is_err() {
+            // A run that is over does not listen any more.
+            if asked || sender.try_send(()).is_err() {
                 std::process::exit(128 + signal);
             }
+            asked = true;
             eprintln!("finishing what is in flight (again to end at once)");
         }
     });

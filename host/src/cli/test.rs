@@ -56,17 +56,17 @@ struct Way {
     parts: u32,
     /// Records in a chunk.
     rows: usize,
-    /// Whether other chunks may change the output: an aggregate of floats, or values that are combined, may differ.
+    /// Whether the output must be the same for every job; if not, a job that combines values within a chunk may differ.
     must_agree: bool,
 }
 
 /// The first way is what the others are held against.
 const WAYS: [Way; 5] = [
-    Way { name: "1 worker", workers: 1, parts: 64, rows: 1_000, must_agree: true },
-    Way { name: "2 workers", workers: 2, parts: 64, rows: 1_000, must_agree: true },
-    Way { name: "4 workers", workers: 4, parts: 64, rows: 1_000, must_agree: true },
+    Way { name: "1 worker", workers: 1, parts: 32, rows: 1_000, must_agree: true },
+    Way { name: "2 workers", workers: 2, parts: 32, rows: 1_000, must_agree: true },
+    Way { name: "4 workers", workers: 4, parts: 32, rows: 1_000, must_agree: true },
     Way { name: "other keys in a call", workers: 2, parts: 7, rows: 1_000, must_agree: true },
-    Way { name: "other chunks", workers: 2, parts: 64, rows: 7, must_agree: false },
+    Way { name: "other chunks", workers: 2, parts: 32, rows: 7, must_agree: false },
 ];
 
 /// Rows by sink, in order.

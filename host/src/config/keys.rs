@@ -204,6 +204,8 @@ pub const KEYS: &[Key] = &[
         "A batch takes no more input than this, even when there is more."),
     key("batch", "max-rows", Type::Count(0, u32::MAX as u64), "0", Class::NextBatch,
         "A batch takes no more records than this. 0: no bound."),
+    key("batch", "max-intermediate", Type::Size(MIB, 1024 * GIB), "1GiB", Class::NextBatch,
+        "the most memory for rows between the operators of unfinished batches; a job that makes more stops"),
     key("batch", "in-flight", Type::Count(1, 2), "2", Class::NextBatch,
         "Batches that run at a time. With 2, the next one is read while the state of the last is updated."),
     key("chunk", "bytes", Type::Size(KIB, 4 * MIB), "1MiB", Class::NextBatch,

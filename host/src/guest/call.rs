@@ -203,7 +203,11 @@ impl Guest {
         store.set_epoch_deadline(u64::try_from(limit.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX / 2) + 1);
         let result = self.pre.instantiate(&mut store).and_then(|job| f(&job, &mut store));
         let result = result.map_err(|error| self.explain(&error, limit, store.data()));
-        let data = store.into_data();
+        let mut data = store.into_data();
+        if matches!(result, Err(CallError::Panic { .. })) {
+            // The error says it.
+            data.log.pop();
+        }
         report.time += started.elapsed();
         report.log_dropped += data.log_dropped;
         report.log.extend(data.log.into_iter().map(|(level, operator, row, message)| LogLine {

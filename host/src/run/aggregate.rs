@@ -35,6 +35,8 @@ pub struct AggregateOperator {
     index: KeyIndex<Kept>,
     touched: Vec<Touched>,
     waiting: Vec<(usize, Packet)>,
+    /// Bytes that wait.
+    held: u64,
 }
 
 impl AggregateOperator {
@@ -52,6 +54,7 @@ impl AggregateOperator {
             index: KeyIndex::default(),
             touched: Vec::new(),
             waiting: Vec::new(),
+            held: 0,
         }
     }
 
@@ -129,6 +132,9 @@ impl AggregateOperator {
 impl Operator for AggregateOperator {
     fn take(&mut self, batch: &BatchInfo, input: usize, packet: Packet, _emit: &mut Emit<'_>) -> Result<(), Fault> {
         if self.function.is_ordered() {
+            let bytes = packet.rows.bytes();
+            self.env.hold(batch, || format!("operator `{}`", self.id), bytes)?;
+            self.held += bytes as u64;
             self.waiting.push((input, packet));
             return Ok(());
         }
@@ -145,6 +151,7 @@ impl Operator for AggregateOperator {
             for (_, packet) in waiting {
                 self.apply(batch, &packet).map_err(|(slot, error)| self.fault(batch, slot, error))?;
             }
+            env.held.give(std::mem::take(&mut self.held));
             self.results(batch, emit)
         })
     }

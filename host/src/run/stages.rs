@@ -3,6 +3,7 @@
 //! Invariant: the rows that leave a stage for a chunk depend on the chunk alone.
 
 use wasmstream_model::semantics::call::{CSV_HEADER, Failure};
+use wasmstream_model::words::limits;
 
 use super::fault::Fault;
 use super::operator::{BatchInfo, Emit, Env, Operator};
@@ -68,7 +69,8 @@ impl Operator for StageOperator {
         }
         let (mut start, mut calls) = (0, 0);
         while start < packet.rows.len() {
-            let rest = (start > 0).then(|| packet.rows.slice(start, packet.rows.len()));
+            let end = packet.rows.end_within(start, limits::CALL_INPUT_BYTES);
+            let rest = (start > 0 || end < packet.rows.len()).then(|| packet.rows.slice(start, end));
             let rows = RowsRef::of(rest.as_ref().unwrap_or(&*packet.rows));
             let mut report = CallReport::default();
             let result = self.env.guest.run_stage(self.stage, &ctx, edge, rows, &mut report);

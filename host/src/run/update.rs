@@ -46,6 +46,12 @@ struct Arrived {
     values: Option<Column>,
 }
 
+impl Arrived {
+    fn bytes(&self) -> usize {
+        4 * self.locals.len() + self.values.as_ref().map_or(0, Column::bytes)
+    }
+}
+
 /// A keyed operator of the guest's on a worker.
 pub struct UpdateOperator {
     env: Env,
@@ -58,6 +64,8 @@ pub struct UpdateOperator {
     timers: BTreeSet<(Millis, SlotId)>,
     touched: Vec<Touched>,
     arrived: Vec<Arrived>,
+    /// Bytes that arrived.
+    held: u64,
 }
 
 /// The values of one input, grouped: those of the key at place `i` are rows `starts[i]..starts[i + 1]`.
@@ -68,7 +76,7 @@ struct Values {
 }
 
 impl Values {
-    /// The values of keys `from..to`, but of the first only those from row `skip` on, and of these at most `most`.
+    /// The values of keys `from..to`.
     fn window(&self, from: usize, to: usize) -> Grouped {
         let (first, last) = (self.starts[from], self.starts[to]);
         let starts = self.starts[from..=to].iter().map(|start| start - first).collect();
@@ -107,6 +115,7 @@ impl UpdateOperator {
             timers: BTreeSet::new(),
             touched: Vec::new(),
             arrived: Vec::new(),
+            held: 0,
         }
     }
 
@@ -423,13 +432,16 @@ impl Operator for UpdateOperator {
     fn take(&mut self, batch: &BatchInfo, input: usize, packet: Packet, _emit: &mut Emit<'_>) -> Result<(), Fault> {
         let env = self.env.clone();
         env.timed(Phase::State, || self.look_up(batch, input, packet));
-        Ok(())
+        let bytes = self.arrived.last().map_or(0, Arrived::bytes);
+        self.held += bytes as u64;
+        env.hold(batch, || format!("operator `{}`", self.id), bytes)
     }
 
     fn finish(&mut self, batch: &BatchInfo, emit: &mut Emit<'_>) -> Result<(), Fault> {
         let env = self.env.clone();
         let ctx = env.context(batch);
         let values = env.timed(Phase::State, || self.group());
+        env.held.give(std::mem::take(&mut self.held));
         let keys = std::mem::take(&mut self.touched);
         for (part, from, to) in touched::parts(&keys, env.partitioning) {
             self.update_keys(batch, &ctx, &keys, &values, (from, to), part, &mut 0, None, emit)?;

@@ -97,7 +97,9 @@ impl<'a> Cursor<'a> {
     fn column(&mut self) -> Result<Column> {
         let (rows, offsets, data) = (self.u32()?, self.u32()?, self.u32()?);
         let offsets = (0..offsets).map(|_| self.u32()).collect::<Result<_>>()?;
-        Ok(Column { rows, offsets, data: self.take(data as usize)?.to_vec() })
+        let column = Column { rows, offsets, data: self.take(data as usize)?.to_vec() };
+        column.check().map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
+        Ok(column)
     }
 }
 

@@ -138,7 +138,8 @@ impl Value {
             (_, Value::Bool(b)) => Json::Bool(*b),
             (_, Value::Signed(n)) => Json::from(*n),
             (_, Value::Unsigned(n)) => Json::from(*n),
-            (_, Value::F32(x)) => float_json(f64::from(*x), || x.to_string()),
+            // By way of its own shortest text: 0.1 stays 0.1.
+            (_, Value::F32(x)) => float_json(x.to_string().parse().unwrap_or(f64::NAN), || x.to_string()),
             (_, Value::F64(x)) => float_json(*x, || x.to_string()),
             (_, Value::String(text)) => Json::String(text.clone()),
             (_, Value::Bytes(bytes)) => Json::String(hex(bytes)),
