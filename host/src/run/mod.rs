@@ -342,7 +342,7 @@ impl Driver {
         let info = BatchInfo { id, time: self.last_time, watermark: None };
         let packets = (0..).zip(chunks).map(|(number, (source, chunk))| {
             self.env.counters.add_records_in(u64::from(chunk.rows));
-            self.env.counters.add_bytes_in(chunk.pieces.iter().map(|piece| piece.end - piece.start).sum());
+            self.env.counters.add_bytes_in(chunk.data.len() as u64);
             let column = Column { rows: chunk.rows, offsets: chunk.offsets, data: chunk.data };
             let rows = Rows::of_values(column);
             (source, Packet { chunk: number, rows: rows.into(), header: chunk.header, ..Packet::default() })
