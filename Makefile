@@ -46,6 +46,7 @@ fmt: ## Format everything
 
 bench: build jobs ## Run the benchmarks; prints the table of docs/benchmarks.md
 	$(CARGO) build --release -p wasmstream-bench
+	$(CARGO) bench -p wasmstream-host --bench parts
 	@tests/bench/run.sh $(TARGET)/release $(MODULES)
 
 clean: ## Remove what was built

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use wasmstream_host::guest::{CallReport, Guest, GuestLimits, LogLevel, Module, RowsRef, Runtime};
 use wasmstream_host::run::{Cutting, OnFailure, RunOptions, run};
 use wasmstream_host::sink::{Encoder, Format, Sink, SinkError};
-use wasmstream_host::source::{Read, Source, SourceChunk, SourceError};
+use wasmstream_host::source::{Piece, Read, Source, SourceChunk, SourceError};
 use wasmstream_model::batch::{Column, Partitioning, Rows};
 use wasmstream_model::semantics::call::{Context, GuestFailed, KeySet, StageResult, Updates};
 use wasmstream_model::semantics::interpreter::{Interpreter, Logic};
@@ -55,7 +55,11 @@ impl Source for Prepared {
     }
 
     fn can_replay(&self) -> bool {
-        true
+        false
+    }
+
+    fn replay(&mut self, _pieces: &[Piece]) -> Result<SourceChunk, SourceError> {
+        unreachable!("nothing is replayed here")
     }
 }
 
@@ -98,7 +102,8 @@ impl Random {
 fn orders(seed: u64, chunks: usize, rows: usize, shops: u64) -> Vec<Vec<String>> {
     let mut random = Random(seed);
     let mut line = || {
-        let shop = format!("shop-{}{}", random.below(shops), if random.below(9) == 0 { " with a long name" } else { "" });
+        let shop =
+            format!("shop-{}{}", random.below(shops), if random.below(9) == 0 { " with a long name" } else { "" });
         let amount = random.below(100_000) as f64 / 7.0;
         match random.below(20) {
             0 => "no json\n".to_owned(),
@@ -142,8 +147,15 @@ fn by_engine(guest: &Guest, chunks: &[Vec<String>], chunks_per_batch: usize, wor
     let options = RunOptions {
         job: "test".into(),
         workers,
-        cutting: Cutting { interval: Duration::from_secs(3600), max_bytes: usize::MAX, max_rows, in_flight: 2, whole_input: false },
+        cutting: Cutting {
+            interval: Duration::from_secs(3600),
+            max_bytes: usize::MAX,
+            max_rows,
+            in_flight: 2,
+            whole_input: false,
+        },
         partitioning: Partitioning::default(),
+        max_intermediate: 1 << 30,
         settings: Vec::new(),
         on_failure: OnFailure::DeadLetter(tempfile::tempdir().unwrap().path().join("dead")),
         log_level: LogLevel::Error,
@@ -164,7 +176,8 @@ fn the_engine_gives_what_the_reference_interpreter_gives() {
     let module = Module::read(&support::module("operators"), 64 << 20).unwrap();
     let guest = Runtime::new(GuestLimits::default()).unwrap().prepare(&module).unwrap();
     let mut sessions = 0;
-    for (seed, chunk_rows, shops, chunks_per_batch) in [(1, 50, 7, 3), (2, 7, 300, 1), (3, 400, 5_000, 5), (4, 1, 3, 4)] {
+    for (seed, chunk_rows, shops, chunks_per_batch) in [(1, 50, 7, 3), (2, 7, 300, 1), (3, 400, 5_000, 5), (4, 1, 3, 4)]
+    {
         let chunks = orders(seed, 24, chunk_rows, shops);
         let expected = by_interpreter(&guest, &chunks, chunks_per_batch);
         sessions += expected.iter().filter(|((_, sink), text)| sink == "sessions" && !text.is_empty()).count();

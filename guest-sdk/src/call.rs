@@ -58,12 +58,8 @@ impl Call {
     pub(crate) fn new(ctx: &Context, layouts: impl Iterator<Item = Layout>, keeps_origins: bool) -> Call {
         let ctx = Rc::new(ctx.clone());
         CONTEXT.set(Some(Rc::clone(&ctx)));
-        let edges = layouts.map(|layout| EdgeOut {
-            layout,
-            rows: RowsBuilder::default(),
-            origins: Vec::new(),
-            combiner: None,
-        });
+        let edges =
+            layouts.map(|layout| EdgeOut { layout, rows: RowsBuilder::default(), origins: Vec::new(), combiner: None });
         Call { ctx, edges: edges.collect(), failures: Vec::new(), keeps_origins }
     }
 

@@ -10,11 +10,9 @@ use wasmstream_model::semantics::call;
 use wasmstream_model::semantics::interpreter::Logic;
 use wasmstream_model::words::BatchId;
 
-use crate::bindings::exports::wasmstream::job::guest::{
-    Guest, Grouped, KeySet, Migrated, StageResult, Updates,
-};
-use crate::bindings::wasmstream::job::types::{Column, Context, Failed, Failure, Output, Rows};
+use crate::bindings::exports::wasmstream::job::guest::{Grouped, Guest, KeySet, Migrated, StageResult, Updates};
 use crate::bindings::wasmstream::job::log;
+use crate::bindings::wasmstream::job::types::{Column, Context, Failed, Failure, Output, Rows};
 use crate::job::Job;
 
 /// How a crate says what its job is.

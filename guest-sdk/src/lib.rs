@@ -65,7 +65,8 @@ pub use wasmstream_model::schema::{Bytes, Data, Put};
 
 /// What most jobs need: `use wasmstream::prelude::*;`.
 pub mod prelude {
+    pub use crate::log::Level;
     pub use crate::testing::TestJob;
     pub use crate::{Bytes, CsvFormat, Data, Job, Out, Record, Setting, State, Stream, Timeout, Values};
-    pub use crate::{debug, error, info, warn};
+    pub use crate::{debug, error, info, log, warn};
 }

@@ -64,3 +64,10 @@ macro_rules! info {
 macro_rules! debug {
     ($($arg:tt)*) => { $crate::log::write($crate::log::Level::Debug, format_args!($($arg)*)) };
 }
+
+/// Writes to the job's log: `log!(Level::Warn, "…")`, or `log!("…")` for [`Level::Info`].
+#[macro_export]
+macro_rules! log {
+    ($level:path, $($arg:tt)*) => { $crate::log::write($level, format_args!($($arg)*)) };
+    ($($arg:tt)*) => { $crate::log::write($crate::log::Level::Info, format_args!($($arg)*)) };
+}

@@ -111,9 +111,14 @@ struct JsonEntry<T: Data> {
 
 impl<T: Data + DeserializeOwned> Entry for JsonEntry<T> {
     fn run(&self, rows: &Rows, call: &mut Call) -> u32 {
-        each_cell(rows, call, |cell, call| match serde_json::from_slice::<T>(cell) {
-            Ok(record) => push_owned(record, &self.fan, call),
-            Err(error) => call.fail(&format!("the line is not the JSON that is expected: {error}")),
+        each_cell(rows, call, |cell, call| {
+            let parsed = line_text(cell).map_err(|error| error.to_string());
+            // A `&str` need not be checked again for every string in it.
+            let parsed = parsed.and_then(|text| serde_json::from_str::<T>(text).map_err(|error| error.to_string()));
+            match parsed {
+                Ok(record) => push_owned(record, &self.fan, call),
+                Err(error) => call.fail(&format!("the line is not the JSON that is expected: {error}")),
+            }
         })
     }
 }

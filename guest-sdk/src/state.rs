@@ -76,7 +76,9 @@ impl<S: Data> State<S> {
 pub struct Values<'a, V> {
     inputs: &'a [Grouped],
     key: usize,
+    /// The column at hand, and its width where all its cells have one.
     column: Option<&'a Column>,
+    width: Option<usize>,
     next: usize,
     end: usize,
     of: PhantomData<V>,
@@ -84,7 +86,7 @@ pub struct Values<'a, V> {
 
 impl<'a, V: Data> Values<'a, V> {
     pub(crate) fn new(inputs: &'a [Grouped], key: usize) -> Self {
-        let mut values = Values { inputs, key, column: None, next: 0, end: 0, of: PhantomData };
+        let mut values = Values { inputs, key, column: None, width: None, next: 0, end: 0, of: PhantomData };
         values.next_input();
         values
     }
@@ -96,6 +98,7 @@ impl<'a, V: Data> Values<'a, V> {
             self.next = input.starts[self.key] as usize;
             self.end = input.starts[self.key + 1] as usize;
             self.column = input.rows.values.as_ref();
+            self.width = self.column.and_then(Column::width);
             if self.next < self.end {
                 return;
             }
@@ -114,7 +117,11 @@ impl<'a, V: Data> Iterator for Values<'a, V> {
                 return None;
             }
         }
-        let cell = self.column?.cell(self.next);
+        let (column, row) = (self.column?, self.next);
+        let cell = match self.width {
+            Some(width) => &column.data[row * width..(row + 1) * width],
+            None => column.cell(row),
+        };
         self.next += 1;
         // The bytes were written by this SDK under the same schema, which the host has compared.
         Some(V::decode_cell(cell).expect("a value that the schema describes"))

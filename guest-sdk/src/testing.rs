@@ -69,7 +69,8 @@ impl TestJob {
     /// Runs a batch over what was fed. Panics with the reason where it cannot be run.
     pub fn batch(&mut self) -> &mut Self {
         let input = std::mem::take(&mut self.waiting);
-        let output = self.interpreter.batch(self.now, &input).unwrap_or_else(|error| panic!("the batch failed: {error}"));
+        let output =
+            self.interpreter.batch(self.now, &input).unwrap_or_else(|error| panic!("the batch failed: {error}"));
         self.now += 1;
         for (sink, rows) in output.sinks {
             self.sinks.entry(sink).or_default().extend(rows);

@@ -44,7 +44,9 @@ pub(crate) fn derive(input: &DeriveInput, attribute: &str) -> syn::Result<TokenS
             return Err(Error::new_spanned(input, "an enum without cases has no values"));
         }
         Data::Enum(data) => of_enum(data.variants.iter(), attribute)?,
-        Data::Union(_) => return Err(Error::new_spanned(input, "a union is not data: its bytes do not say what it is")),
+        Data::Union(_) => {
+            return Err(Error::new_spanned(input, "a union is not data: its bytes do not say what it is"));
+        }
     };
     let Parts { schema, encode, decode } = parts;
     Ok(quote! {

@@ -78,7 +78,8 @@ pub(super) fn run(args: &BuildArgs) -> Result<(), Failure> {
 pub(super) fn build(args: &BuildArgs) -> Result<Built, Failure> {
     let package = package_of(&args.dir)?;
     let core = cargo_build(args, &package)?;
-    let core = std::fs::read(&core).map_err(|error| cargo_failed(format!("cannot read {}: {error}", core.display())))?;
+    let core =
+        std::fs::read(&core).map_err(|error| cargo_failed(format!("cannot read {}: {error}", core.display())))?;
     let component = encode_component(&core).map_err(|error| {
         Failure::new(Code("BUILD_NOT_A_JOB"), error.to_string()).help("mark a function with `#[wasmstream::job]`")
     })?;
@@ -134,7 +135,9 @@ fn package_of(dir: &Path) -> Result<Package, Failure> {
     let wanted = manifest.canonicalize().map_err(|_| wrong())?;
     let packages = metadata["packages"].as_array().ok_or_else(wrong)?;
     let package = packages.iter().find(|package| {
-        package["manifest_path"].as_str().is_some_and(|path| Path::new(path).canonicalize().ok().as_ref() == Some(&wanted))
+        package["manifest_path"]
+            .as_str()
+            .is_some_and(|path| Path::new(path).canonicalize().ok().as_ref() == Some(&wanted))
     });
     let text = |key: &str| Some(package?[key].as_str()?.to_owned());
     Ok(Package { id: text("id").ok_or_else(wrong)?, name: text("name").ok_or_else(wrong)? })
@@ -178,8 +181,11 @@ fn cargo_build(args: &BuildArgs, package: &Package) -> Result<PathBuf, Failure> 
     let said = forward.join().unwrap_or_default();
     if !status.success() {
         if said.contains(TARGET) && (said.contains("can't find crate for") || said.contains("may not be installed")) {
-            return Err(Failure::new(Code("BUILD_TARGET_MISSING"), format!("rustc has no standard library for {TARGET}"))
-                .help(format!("run `rustup target add {TARGET}`")));
+            return Err(Failure::new(
+                Code("BUILD_TARGET_MISSING"),
+                format!("rustc has no standard library for {TARGET}"),
+            )
+            .help(format!("run `rustup target add {TARGET}`")));
         }
         return Err(cargo_failed("cargo could not build the job; what it said is above".into()));
     }

@@ -67,10 +67,13 @@ fn text(args: &InspectArgs, module: &Module, spec: &JobSpec) -> String {
     line(format!("{} {} ({})", spec.name, spec.version, spec.sdk));
     line(format!("  file     {}, {} KiB", args.module.display(), module.bytes().len().div_ceil(1024)));
     line(format!("  sha256   {}", module.hash()));
-    line(format!("  imports  {}", if module.imports().is_empty() { "nothing".into() } else { module.imports().join(", ") }));
+    line(format!(
+        "  imports  {}",
+        if module.imports().is_empty() { "nothing".into() } else { module.imports().join(", ") }
+    ));
     line("sources".into());
     for source in &spec.sources {
-        line(format!("  {}: {} of {}", source.name, format_name(&source.format), source.schema));
+        line(format!("  {}: {}, as {}", source.name, format_name(&source.format), source.schema));
     }
     line("operators".into());
     for operator in &spec.operators {
@@ -104,7 +107,7 @@ fn ran_by(operator: &OperatorSpec) -> &'static str {
 
 fn format_name(format: &SourceFormat) -> String {
     match format {
-        SourceFormat::Text => "lines of text".into(),
+        SourceFormat::Text => "text lines".into(),
         SourceFormat::Json => "JSON lines".into(),
         SourceFormat::Csv(csv) if csv.header => "CSV with a header".into(),
         SourceFormat::Csv(_) => "CSV without a header".into(),
@@ -121,7 +124,8 @@ fn names(nodes: &[Node]) -> String {
 
 /// The graph as people drew it, operators of one stage in one box.
 fn dot(spec: &JobSpec) -> String {
-    let mut out = format!("digraph \"{}\" {{\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n", spec.name);
+    let mut out =
+        format!("digraph \"{}\" {{\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n", spec.name);
     for source in &spec.sources {
         let _ = writeln!(out, "  \"source:{0}\" [label=\"{0}\", shape=cds];", source.name);
     }

@@ -27,12 +27,8 @@ pub(super) fn cores() -> usize {
 pub(super) fn guest(path: &Path, config: &Config, workers: usize) -> Result<Guest, Failure> {
     let module = Module::read(path, config.guest_module_max())?;
     let calls = u32::try_from(workers).unwrap_or(u32::MAX).saturating_add(1);
-    let limits = GuestLimits {
-        memory: config.guest_memory(),
-        stack: config.guest_stack(),
-        time: config.guest_time(),
-        calls,
-    };
+    let limits =
+        GuestLimits { memory: config.guest_memory(), stack: config.guest_stack(), time: config.guest_time(), calls };
     Ok(Runtime::new(limits)?.prepare(&module)?)
 }
 
@@ -60,6 +56,7 @@ pub(super) fn options(spec: &JobSpec, config: &Config, workers: usize) -> Result
         workers,
         cutting,
         partitioning: Partitioning { groups, parts: Partitioning::default().parts.min(groups) },
+        max_intermediate: config.batch_max_intermediate(),
         settings: settings(spec, config)?,
         on_failure,
         log_level: match config.log_level() {
@@ -132,8 +129,11 @@ pub(super) fn sources(spec: &JobSpec, config: &Config, limits: ChunkLimits) -> R
     let open = spec.sources.iter().map(|source| {
         let url = config.sources().find(|(name, _)| *name == source.name).map(|(_, url)| url);
         let url = url.ok_or_else(|| {
-            Failure::new(Code("SOURCE_MISSING"), format!("source `{}` of job `{}` is not connected", source.name, spec.name))
-                .help(format!("add --source {}=URL, for example --source {0}=file:data/", source.name))
+            Failure::new(
+                Code("SOURCE_MISSING"),
+                format!("source `{}` of job `{}` is not connected", source.name, spec.name),
+            )
+            .help(format!("add --source {}=URL, for example --source {0}=file:data/", source.name))
         })?;
         let opened = SourceUrl::parse(&source.name, url)
             .and_then(|url| source::open(&source.name, &url, &source.format, limits, bad));

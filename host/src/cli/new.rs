@@ -276,7 +276,7 @@ impl Staged {
         Ok(staged)
     }
 
-    /// The project within: a folder with the usual permissions, which the temporary one has not.
+    /// The project within: a folder like any other, whatever the permissions of the temporary one are.
     fn project(&self) -> PathBuf {
         self.0.path().join("project")
     }

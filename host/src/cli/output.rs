@@ -59,8 +59,8 @@ pub(super) fn usage_error(error: &clap::Error) -> Failure {
     if fix.is_empty() { failure } else { failure.help(fix) }
 }
 
-/// The form that a command line asks for, also where it cannot be parsed as a whole: a program that asks for JSON gets its
-/// errors as JSON.
+/// The form that a command line asks for, also where it cannot be parsed as a whole: a program that asks for JSON gets
+/// its errors as JSON.
 pub(super) fn asked_for(args: impl Iterator<Item = OsString>) -> Output {
     let args: Vec<OsString> = args.collect();
     let json = args.iter().any(|arg| arg == "--output=json") || args.windows(2).any(|two| two == ["--output", "json"]);

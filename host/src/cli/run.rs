@@ -92,7 +92,10 @@ pub(super) fn run(args: &RunArgs, started: Instant) -> Result<(), Failure> {
     let mut options = launch::options(spec, &config, workers)?;
     options.quiet = args.quiet || args.output == Output::Json;
     if config.checkpoint_url().is_some() {
-        warn(args.output, "this version does not write checkpoints yet: a run that is stopped starts from the beginning");
+        warn(
+            args.output,
+            "this version does not write checkpoints yet: a run that is stopped starts from the beginning",
+        );
     }
     let sources = launch::sources(spec, &config, launch::chunk_limits(&config))?;
     let sinks = launch::sinks(spec, &config)?;
@@ -113,12 +116,16 @@ fn on_interrupt() -> Result<Receiver<()>, Failure> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let (sender, receiver) = bounded(1);
     let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]);
-    let mut signals = signals.map_err(|error| Failure::new(Code("INTERNAL"), format!("cannot watch signals: {error}")))?;
+    let mut signals =
+        signals.map_err(|error| Failure::new(Code("INTERNAL"), format!("cannot watch signals: {error}")))?;
     std::thread::spawn(move || {
+        let mut asked = false;
         for signal in signals.forever() {
-            if sender.try_send(()).is_err() {
+            // A run that is over does not listen any more.
+            if asked || sender.try_send(()).is_err() {
                 std::process::exit(128 + signal);
             }
+            asked = true;
             eprintln!("finishing what is in flight (again to end at once)");
         }
     });

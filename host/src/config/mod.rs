@@ -324,6 +324,11 @@ impl Config {
         Some(self.number("batch.max-rows")).filter(|rows| *rows > 0)
     }
 
+    /// `batch.max-intermediate`, in bytes.
+    pub fn batch_max_intermediate(&self) -> u64 {
+        self.number("batch.max-intermediate")
+    }
+
     /// `batch.in-flight`.
     pub fn batch_in_flight(&self) -> usize {
         self.number("batch.in-flight") as usize

@@ -54,9 +54,10 @@ fn every_key_can_be_set_in_every_place_and_has_a_getter() {
     assert_eq!(config.job_name(), None);
     assert_eq!(config.engine_workers(), None);
     assert_eq!(config.batch_interval(), Duration::from_millis(500));
-    assert_eq!(config.batch_max_bytes(), 32 << 20);
+    assert_eq!(config.batch_max_bytes(), 16 << 20);
     assert_eq!(config.batch_max_rows(), None);
     assert_eq!(config.batch_in_flight(), 2);
+    assert_eq!(config.batch_max_intermediate(), 1 << 30);
     assert_eq!(config.chunk_bytes(), 1 << 20);
     assert_eq!(config.chunk_rows(), 65_536);
     assert_eq!(config.record_max_bytes(), 1 << 20);

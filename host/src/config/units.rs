@@ -1,6 +1,7 @@
 //! Durations and sizes as people write them.
 //!
-//! Invariant: what is written is read back as the same value, and a number whose unit would have to be guessed is refused.
+//! Invariant: what is written is read back as the same value, and a number whose unit would have to be guessed is
+//! refused.
 
 use std::time::Duration;
 

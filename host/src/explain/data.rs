@@ -10,7 +10,38 @@ pub(super) const ENTRIES: &[Entry] = &[
         meaning: "It is no URL, has a scheme that no source has, or an option that the scheme does not know. Nothing was started.",
         why: "An option that is silently ignored is one that somebody relies on.",
         example: "error[SOURCE_URL]: source `lines`: there is no scheme `flie`",
-        fix: "Compare with the help of `wasmstream run`. In a shell, put the URL in quotes: `*`, `?` and `&` mean something there.",
+        fix: "A source is `file:PATH` (a file, a folder or a glob, with ?follow=true to wait for more), `stdin:`, `tcp://HOST:PORT` \
+or `rate:rows=N`. In a shell, put the URL in quotes: `*`, `?` and `&` mean something there.",
+    },
+    Entry {
+        code: "SOURCE_NO_FILES",
+        exit: exit::FAILED,
+        title: "A source's path stands for no file",
+        meaning: "There is no such file, the folder is empty, or the glob matches nothing. Nothing was started.",
+        why: "A misspelt path must not look like a job that has finished with no input.",
+        example: "error[SOURCE_NO_FILES]: source `lines`: /data/in/*.txt: no file matches",
+        fix: "Check the path with `ls`; a relative one is counted from the folder that the job was started in. If the files come \
+later, add ?follow=true to the URL.",
+    },
+    Entry {
+        code: "SOURCE_CONNECT",
+        exit: exit::FAILED,
+        title: "A source's server cannot be reached",
+        meaning: "The connection to HOST:PORT was refused, timed out, or the name is unknown.",
+        why: "Without its source a job has nothing to do, and waiting in silence would hide it.",
+        example: "error[SOURCE_CONNECT]: source `events`: cannot connect to feed:9000: Connection refused (os error 111)",
+        fix: "Try it by hand: `nc -vz HOST PORT`. Refused: the server is not up or listens on another address. No answer: a \
+firewall. Unknown name: DNS. Start the job again when it works.",
+    },
+    Entry {
+        code: "SOURCE_NO_REPLAY",
+        exit: exit::FAILED,
+        title: "A source cannot give its records a second time",
+        meaning: "A batch must be run again, but its input came over a connection or standard input, which forget what they gave.",
+        why: "Going on with other records in place of the lost ones would contradict output that may already be published.",
+        example: "error[SOURCE_NO_REPLAY]: source `events`: tcp feed:9000 cannot be read a second time",
+        fix: "Start the job anew, and let the sender send again what matters. For input that must not be lost, let it be written to \
+files first and read those with file:FOLDER?follow=true.",
     },
     Entry {
         code: "SOURCE_IO",
@@ -50,8 +81,8 @@ write under another name and rename, and never edit in place. Add corrections as
         title: "A sink's URL cannot be used",
         meaning: "It is no URL, has a scheme that no sink has, or an option that the scheme does not know. Nothing was started.",
         why: "An option that is silently ignored is one that somebody relies on.",
-        example: "error[SINK_URL]: sink `counts`: there is no scheme `fiel`",
-        fix: "Compare with the help of `wasmstream run`. In a shell, put the URL in quotes: `*`, `?` and `&` mean something there.",
+        example: "error[SINK_URL]: sink `counts`: there is no sink `fiel:`",
+        fix: "A sink is `file:FOLDER` (with ?format=csv, json or text, and header=true), `stdout:` or `null:`. In a shell, put the URL in quotes: `*`, `?` and `&` mean something there.",
     },
     Entry {
         code: "SINK_IO",
@@ -70,8 +101,8 @@ and files appear whole or not at all.",
         meaning: "The sink's folder has files that this job did not write, or that an earlier job of the same name wrote. None \
 of them was touched.",
         why: "Old rows beside new ones look like one result to whoever reads the folder.",
-        example: "error[SINK_NOT_EMPTY]: sink `counts`: the folder /data/out already has files in it",
-        fix: "Give the sink a folder of its own, or move the old files away if nobody needs them.",
+        example: "error[SINK_NOT_EMPTY]: sink `counts`: /data/out already holds output, batch-0.csv for one",
+        fix: "Give the sink a folder of its own, or move the old files away. If nobody needs them, ?overwrite=true removes them first.",
     },
     Entry {
         code: "BATCH_TOO_LARGE",

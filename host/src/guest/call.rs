@@ -7,16 +7,14 @@ use std::time::{Duration, Instant};
 use wasmtime::{Engine, ResourceLimiter, Store, Trap};
 
 use super::bindings::exports::wasmstream::job::guest as wit;
-use super::bindings::wasmstream::job::types::{self, ColumnParam, ColumnResult, RowsParam};
 use super::bindings::wasmstream::job::log;
+use super::bindings::wasmstream::job::types::{self, ColumnParam, ColumnResult, RowsParam};
 use super::bindings::{Job, JobPre};
 use super::compile::{GuestLimits, TICK};
 use super::errors::{CallError, Place};
 use wasmstream_model::batch::{Column, Rows};
 use wasmstream_model::graph::Graph;
-use wasmstream_model::semantics::call::{
-    Context, Failure, GuestFailed, Grouped, KeySet, Output, StageResult, Updates,
-};
+use wasmstream_model::semantics::call::{Context, Failure, Grouped, GuestFailed, KeySet, Output, StageResult, Updates};
 use wasmstream_model::words::limits;
 
 /// The most log lines that are kept of one call.
@@ -205,7 +203,11 @@ impl Guest {
         store.set_epoch_deadline(u64::try_from(limit.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX / 2) + 1);
         let result = self.pre.instantiate(&mut store).and_then(|job| f(&job, &mut store));
         let result = result.map_err(|error| self.explain(&error, limit, store.data()));
-        let data = store.into_data();
+        let mut data = store.into_data();
+        if matches!(result, Err(CallError::Panic { .. })) {
+            // The error says it.
+            data.log.pop();
+        }
         report.time += started.elapsed();
         report.log_dropped += data.log_dropped;
         report.log.extend(data.log.into_iter().map(|(level, operator, row, message)| LogLine {

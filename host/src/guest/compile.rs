@@ -69,7 +69,8 @@ impl Runtime {
         let mut linker: Linker<CallData> = Linker::new(&self.engine);
         let contract = |error: wasmtime::Error| ModuleError::Contract(format!("{error:#}"));
         Job::add_to_linker::<_, wasmtime::component::HasSelf<_>>(&mut linker, |data| data).map_err(contract)?;
-        let pre = linker.instantiate_pre(&component).and_then(JobPre::new).map_err(contract)?;
+        let pre = linker.instantiate_pre(&component).map_err(|error| self.cannot_instantiate(&error))?;
+        let pre = JobPre::new(pre).map_err(contract)?;
         let mut guest = Guest::new(self.engine.clone(), pre, self.limits.clone());
         let json = guest.describe().map_err(ModuleError::Describe)?;
         let graph = graph_of(json.as_bytes())?;
@@ -80,12 +81,24 @@ impl Runtime {
         Ok(guest)
     }
 
+    /// A component that does not fit the pool of instances is one that wants more than the limits allow.
+    fn cannot_instantiate(&self, error: &wasmtime::Error) -> ModuleError {
+        let message = format!("{error:#}");
+        if message.contains("memory") && message.contains("limit") {
+            return ModuleError::Memory { limit: self.limits.memory };
+        }
+        ModuleError::Contract(message)
+    }
+
     fn compile(&self, module: &Module) -> Result<Component, ModuleError> {
         if let Some(component) = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, module.hash())) {
             return Ok(component);
         }
         let compiled = Component::new(&self.engine, module.bytes());
-        let component = compiled.map_err(|error| ModuleError::Invalid(format!("{error:#}")))?;
+        let component = compiled.map_err(|error| match self.cannot_instantiate(&error) {
+            memory @ ModuleError::Memory { .. } => memory,
+            _ => ModuleError::Invalid(format!("{error:#}")),
+        })?;
         if let Some(cache) = &self.cache {
             cache.store(&self.engine, module.hash(), &component);
         }

@@ -62,6 +62,12 @@ pub enum ModuleError {
     /// `describe` failed.
     #[error("the module cannot describe its job: {0}")]
     Describe(CallError),
+    /// It needs more memory to start than a call may have.
+    #[error("the module needs more than {} MiB of memory to start (guest.memory)", limit >> 20)]
+    Memory {
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The machine or the engine failed.
     #[error("the module cannot be compiled: {0}")]
     Compile(String),
@@ -82,6 +88,7 @@ impl ModuleError {
             ModuleError::Graph(_) => "GRAPH_INVALID",
             ModuleError::SpecMismatch => "SPEC_MISMATCH",
             ModuleError::Describe(error) => return error.code(),
+            ModuleError::Memory { .. } => "GUEST_MEMORY",
             ModuleError::Compile(_) => "INTERNAL",
         })
     }
@@ -162,6 +169,18 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Whether the error says in which operator it happened.
+    pub fn knows_operator(&self) -> bool {
+        match self {
+            CallError::Panic { place, .. }
+            | CallError::Trap { place, .. }
+            | CallError::Memory { place, .. }
+            | CallError::Stack { place, .. }
+            | CallError::Deadline { place, .. } => place.operator.is_some(),
+            CallError::Failed(_) | CallError::Breach(_) | CallError::Host(_) => false,
+        }
+    }
+
     /// The stable code.
     pub fn code(&self) -> Code {
         Code(match self {

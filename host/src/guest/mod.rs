@@ -16,6 +16,6 @@ mod module;
 
 pub use call::{CallReport, Guest, LogLevel, LogLine, RowsRef};
 pub use compile::{GuestLimits, Runtime};
-pub use encode::{EncodeError, encode_component, embed_spec};
+pub use encode::{EncodeError, embed_spec, encode_component};
 pub use errors::{CallError, ModuleError, Place};
 pub use module::{Hash, Module};

@@ -119,7 +119,9 @@ fn outline(bytes: &[u8]) -> Result<Outline, ModuleError> {
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(invalid)? {
-            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => return Err(ModuleError::NotAComponent),
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                return Err(ModuleError::NotAComponent);
+            }
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {

@@ -10,7 +10,7 @@ use wasmstream_model::semantics::aggregate::{Accumulator, AggregateError, Functi
 use super::counters::Phase;
 use super::fault::Fault;
 use super::operator::{BatchInfo, Emit, Env, Operator};
-use super::packet::Packet;
+use super::packet::{BLOCK, Packet};
 use super::state::{KeyIndex, SlotId};
 use super::touched::{self, Touched};
 
@@ -35,6 +35,8 @@ pub struct AggregateOperator {
     index: KeyIndex<Kept>,
     touched: Vec<Touched>,
     waiting: Vec<(usize, Packet)>,
+    /// Bytes that wait.
+    held: u64,
 }
 
 impl AggregateOperator {
@@ -52,6 +54,7 @@ impl AggregateOperator {
             index: KeyIndex::default(),
             touched: Vec::new(),
             waiting: Vec::new(),
+            held: 0,
         }
     }
 
@@ -60,29 +63,37 @@ impl AggregateOperator {
         let stamp = touched::stamp(batch.id);
         let counts = self.function.is_count();
         let (mut new_keys, mut new_bytes) = (0, 0);
-        for (row, (start, end)) in keys.spans().enumerate() {
-            let slot = self.index.slot_of(&keys.data, start, end);
-            let kept = self.index.payload_mut(slot);
-            let new = kept.touched == 0;
-            if new {
-                kept.group = self.env.partitioning.group(key_hash(&keys.data[start..end]));
-                new_keys += 1;
-                new_bytes += (end - start + size_of::<Accumulator>()) as i64;
+        let mut slots = [0; BLOCK];
+        let result = packet.each_block(|block| {
+            self.index.slots_of(&keys.data, block, &mut slots);
+            for (span, slot) in block.iter().zip(slots) {
+                let kept = self.index.payload_mut(slot);
+                let new = kept.touched == 0;
+                if new {
+                    kept.group =
+                        self.env.partitioning.group(key_hash(&keys.data[span.start as usize..span.end as usize]));
+                    new_keys += 1;
+                    new_bytes += i64::from(span.end - span.start) + size_of::<Accumulator>() as i64;
+                }
+                if kept.touched != stamp {
+                    kept.touched = stamp;
+                    self.touched.push((kept.group, slot));
+                }
+                if counts {
+                    kept.acc.count_more(1);
+                } else if new {
+                    kept.acc =
+                        self.function.first(packet.rows.value(span.row as usize)).map_err(|error| (slot, error))?;
+                } else {
+                    self.function
+                        .add(&mut kept.acc, packet.rows.value(span.row as usize))
+                        .map_err(|error| (slot, error))?;
+                }
             }
-            if kept.touched != stamp {
-                kept.touched = stamp;
-                self.touched.push((kept.group, slot));
-            }
-            if counts {
-                kept.acc.count_more(1);
-            } else if new {
-                kept.acc = self.function.first(packet.rows.value(row)).map_err(|error| (slot, error))?;
-            } else {
-                self.function.add(&mut kept.acc, packet.rows.value(row)).map_err(|error| (slot, error))?;
-            }
-        }
+            Ok(())
+        });
         self.env.counters.state_changed(new_keys, new_bytes);
-        Ok(())
+        result
     }
 
     fn fault(&self, batch: &BatchInfo, slot: SlotId, error: AggregateError) -> Fault {
@@ -107,7 +118,7 @@ impl AggregateOperator {
                 values.end_cell();
                 if at + 1 == end || keys.bytes() + values.bytes() > PACKET_BYTES {
                     let rows = Rows { keys: Some(keys.take()), values: Some(values.take()), times: None };
-                    let packet = Packet { chunk: part, sub, rows, ..Packet::default() };
+                    let packet = Packet { chunk: part, sub, rows: rows.into(), ..Packet::default() };
                     (0..self.outputs).for_each(|out| emit(out, packet.clone()));
                     sub += 1;
                 }
@@ -121,6 +132,9 @@ impl AggregateOperator {
 impl Operator for AggregateOperator {
     fn take(&mut self, batch: &BatchInfo, input: usize, packet: Packet, _emit: &mut Emit<'_>) -> Result<(), Fault> {
         if self.function.is_ordered() {
+            let bytes = packet.rows.bytes();
+            self.env.hold(batch, || format!("operator `{}`", self.id), bytes)?;
+            self.held += bytes as u64;
             self.waiting.push((input, packet));
             return Ok(());
         }
@@ -137,6 +151,7 @@ impl Operator for AggregateOperator {
             for (_, packet) in waiting {
                 self.apply(batch, &packet).map_err(|(slot, error)| self.fault(batch, slot, error))?;
             }
+            env.held.give(std::mem::take(&mut self.held));
             self.results(batch, emit)
         })
     }

@@ -36,7 +36,7 @@ use super::wire;
 
 impl Accountable for Packet {
     fn record_count(&self) -> i64 {
-        self.rows.len() as i64
+        self.len() as i64
     }
 }
 
@@ -204,7 +204,7 @@ fn add_operator<'scope>(
     splitter: Option<(&Splitters<'_>, usize)>,
     shared: &Arc<Shared>,
 ) -> Vec<Stream<'scope, u64, Packet>> {
-    let mut builder = OperatorBuilder::new(node.to_string(), scope.clone());
+    let mut builder = OperatorBuilder::new(node.to_string(), *scope);
     let pulls: Vec<Pull> = inputs
         .into_iter()
         .map(|stream| match splitter {

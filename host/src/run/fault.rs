@@ -6,6 +6,7 @@ use wasmstream_model::schema::DecodeError;
 use wasmstream_model::semantics::aggregate::AggregateError;
 use wasmstream_model::words::BatchId;
 
+use super::held::TooMuch;
 use crate::explain::Code;
 use crate::guest::{CallError, ModuleError};
 use crate::sink::SinkError;
@@ -15,7 +16,7 @@ use crate::source::SourceError;
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// A call of the guest failed.
-    #[error("batch {batch}, {place}: {error}")]
+    #[error("batch {batch}, {}", at(place, error))]
     Call {
         /// The batch.
         batch: BatchId,
@@ -58,6 +59,16 @@ pub enum Fault {
         /// Why.
         error: DecodeError,
     },
+    /// A batch grew beyond its bound.
+    #[error("batch {batch}, {place}: {error}")]
+    TooLarge {
+        /// The batch.
+        batch: BatchId,
+        /// Where the rows wait.
+        place: String,
+        /// The bound.
+        error: TooMuch,
+    },
     /// A source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -80,6 +91,11 @@ pub enum Fault {
     Worker(String),
 }
 
+/// The error with its place; errors that know their operator name it themselves.
+fn at(place: &str, error: &CallError) -> String {
+    if error.knows_operator() { error.to_string() } else { format!("{place}: {error}") }
+}
+
 impl Fault {
     /// The stable code.
     pub fn code(&self) -> Code {
@@ -88,6 +104,7 @@ impl Fault {
             Fault::Record { .. } => Code("RECORD_FAILED"),
             Fault::Aggregate { error: AggregateError::Overflow, .. } => Code("STATE_OVERFLOW"),
             Fault::Aggregate { .. } | Fault::SinkRow { .. } => Code("GUEST_BREACH"),
+            Fault::TooLarge { .. } => Code("BATCH_TOO_LARGE"),
             Fault::Source(error) => error.code(),
             Fault::Sink(error) => error.code(),
             Fault::Module(error) => error.code(),

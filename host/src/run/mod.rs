@@ -9,6 +9,7 @@ mod counters;
 mod dataflow;
 mod dead_letter;
 mod fault;
+mod held;
 mod joblog;
 mod operator;
 mod packet;
@@ -39,20 +40,23 @@ use crate::guest::{Guest, LogLevel};
 use crate::sink::{Encoder, Sink};
 use crate::source::{Read, Source, SourceChunk, SourceError};
 use aggregate::AggregateOperator;
-use counters::{Counters, Phase};
+use counters::Phase;
+use held::Held;
 use operator::{BatchInfo, Env, Operator};
-use packet::Packet;
 use progress::{Progress, REFRESH};
 use scheduler::{Action, Event, Scheduler};
 use shared::{Report, Shared};
-use shuffle::Splitter;
 use sinks::SinkOperator;
 use stages::StageOperator;
 use update::UpdateOperator;
 
+pub use counters::Counters;
 pub use dead_letter::OnFailure;
 pub use fault::Fault;
+pub use packet::{BLOCK, KeySpan, Packet};
 pub use scheduler::Cutting;
+pub use shuffle::Splitter;
+pub use state::{KeyIndex, SlotId};
 pub use summary::Summary;
 
 /// How long a source waits for more before it gives what it has.
@@ -71,6 +75,8 @@ pub struct RunOptions {
     pub cutting: Cutting,
     /// How keys are spread.
     pub partitioning: Partitioning,
+    /// The most bytes that unfinished batches may hold between their operators.
+    pub max_intermediate: u64,
     /// Settings by name.
     pub settings: Vec<(String, String)>,
     /// What is done with records that fail.
@@ -93,7 +99,7 @@ pub fn system_clock() -> Millis {
 pub type OpenSink = (Box<dyn Sink>, Encoder);
 
 /// Runs a job until its sources end, somebody sends to `stop`, or a fault stops it. `sources` stand in the order of the
-/// job spec, `sinks` go by name; `started` is when the process was started, for the summary.
+/// job spec, `sinks` go by name; `started` is when the program was started, for the summary.
 pub fn run(
     options: RunOptions,
     guest: Guest,
@@ -110,6 +116,7 @@ pub fn run(
         partitioning: options.partitioning,
         settings: Arc::new(options.settings.clone()),
         staging: Arc::default(),
+        held: Arc::new(Held::new(options.max_intermediate)),
         counters: Arc::default(),
         log: Arc::new(joblog::JobLog::new(options.log_level)),
     };
@@ -158,10 +165,11 @@ fn start_engine(
     let (ended_in, ended) = bounded(1);
     let (workers, partitioning) = (options.workers, options.partitioning);
     let stop_on_failure = options.on_failure == OnFailure::Stop;
+    let counters = Arc::clone(&env.counters);
     let (graph, for_engine, for_operators) = (Arc::clone(&env.graph), Arc::clone(shared), env.clone());
     let run = move || {
         let operators = move |node: &Node| make_operator(&for_operators, node, &encoders, stop_on_failure);
-        let splitter = move |peers| Splitter::new(partitioning, peers);
+        let splitter = move |peers| Splitter::new(partitioning, peers, Arc::clone(&counters));
         // The receiver is gone only when the run was given up.
         let _ = ended_in.send(dataflow::run(workers, &graph, &for_engine, operators, splitter));
     };
@@ -337,7 +345,7 @@ impl Driver {
             self.env.counters.add_bytes_in(chunk.pieces.iter().map(|piece| piece.end - piece.start).sum());
             let column = Column { rows: chunk.rows, offsets: chunk.offsets, data: chunk.data };
             let rows = Rows::of_values(column);
-            (source, Packet { chunk: number, rows, header: chunk.header, ..Packet::default() })
+            (source, Packet { chunk: number, rows: rows.into(), header: chunk.header, ..Packet::default() })
         });
         self.shared.plan(info, packets.collect::<Vec<_>>());
         let now = Instant::now();
@@ -359,6 +367,7 @@ impl Driver {
                 digest.update(&part.bytes);
                 self.env.counters.add_records_out(part.rows);
                 self.env.counters.add_bytes_out(part.bytes.len() as u64);
+                self.env.held.give(part.bytes.len() as u64);
                 pieces.push(part.bytes);
             }
             sink.publish(batch, &pieces)?;
@@ -368,7 +377,7 @@ impl Driver {
         if let Some(planned) = self.plan_times.remove(&batch.0) {
             self.latencies.push(now - planned);
         }
-        self.first_result.get_or_insert_with(|| summary::process_age(self.started));
+        self.first_result.get_or_insert_with(|| self.started.elapsed());
         self.last_publication = Some(now);
         self.published += 1;
         Ok(())
@@ -400,7 +409,7 @@ impl Driver {
 
     fn summary(&mut self) -> Summary {
         let counters = &self.env.counters;
-        let wall = summary::process_age(self.started).as_secs_f64();
+        let wall = self.started.elapsed().as_secs_f64();
         let steady = match (self.first_plan, self.last_publication) {
             (Some(first), Some(last)) => (last - first).as_secs_f64(),
             _ => 0.0,

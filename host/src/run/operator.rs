@@ -12,6 +12,7 @@ use wasmstream_model::words::{BatchId, Millis};
 
 use super::counters::{Counters, Phase};
 use super::fault::Fault;
+use super::held::Held;
 use super::joblog::JobLog;
 use super::packet::Packet;
 use super::staging::Staging;
@@ -60,6 +61,8 @@ pub struct Env {
     pub settings: Arc<Vec<(String, String)>>,
     /// Where output waits for its batch to be complete.
     pub staging: Arc<Staging>,
+    /// What unfinished batches hold between their operators.
+    pub held: Arc<Held>,
     /// What is counted.
     pub counters: Arc<Counters>,
     /// Where guests' log lines go.
@@ -73,6 +76,12 @@ impl Env {
         ctx.watermark = batch.watermark;
         ctx.settings.clone_from(&self.settings);
         ctx
+    }
+
+    /// Takes room for rows that wait at `place` for their batch to be complete.
+    pub fn hold(&self, batch: &BatchInfo, place: impl FnOnce() -> String, bytes: usize) -> Result<(), Fault> {
+        let taken = self.held.take(bytes as u64);
+        taken.map_err(|error| Fault::TooLarge { batch: batch.id, place: place(), error })
     }
 
     /// Accounts for a call: its time, and what it logged.

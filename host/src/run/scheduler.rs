@@ -111,7 +111,10 @@ impl Scheduler {
             self.last_cut = Some(now);
             return Action::Plan { hold };
         }
-        Action::Wait { take: !full && !ending && room, at_most: (room && !full && !self.cutting.whole_input).then_some(due_in) }
+        Action::Wait {
+            take: !full && !ending && room,
+            at_most: (room && !full && !self.cutting.whole_input).then_some(due_in),
+        }
     }
 
     /// How many chunks at the end do not fit the row bound. The first always does: a batch has at least one.
@@ -138,7 +141,10 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn scheduler() -> Scheduler {
-        Scheduler::new(Cutting { interval: 500 * MS, max_bytes: 100, max_rows: 10, in_flight: 2, whole_input: false }, 1)
+        Scheduler::new(
+            Cutting { interval: 500 * MS, max_bytes: 100, max_rows: 10, in_flight: 2, whole_input: false },
+            1,
+        )
     }
 
     fn chunk(rows: u64, bytes: usize) -> Event {

@@ -31,6 +31,7 @@ impl Operator for SinkOperator {
         let encoded = self.env.timed(Phase::Encode, || self.encoder.encode(&packet.rows, &mut bytes));
         encoded.map_err(|error| Fault::SinkRow { batch: batch.id, sink: self.name.clone(), error })?;
         let rows = packet.rows.len() as u64;
+        self.env.hold(batch, || format!("sink `{}`", self.name), bytes.len())?;
         let part = Part { order: (self.inputs[input], packet.order()), bytes, rows };
         self.env.staging.add(batch.id, &self.name, part);
         Ok(())

@@ -3,6 +3,7 @@
 //! Invariant: the rows that leave a stage for a chunk depend on the chunk alone.
 
 use wasmstream_model::semantics::call::{CSV_HEADER, Failure};
+use wasmstream_model::words::limits;
 
 use super::fault::Fault;
 use super::operator::{BatchInfo, Emit, Env, Operator};
@@ -68,8 +69,9 @@ impl Operator for StageOperator {
         }
         let (mut start, mut calls) = (0, 0);
         while start < packet.rows.len() {
-            let rest = (start > 0).then(|| packet.rows.slice(start, packet.rows.len()));
-            let rows = RowsRef::of(rest.as_ref().unwrap_or(&packet.rows));
+            let end = packet.rows.end_within(start, limits::CALL_INPUT_BYTES);
+            let rest = (start > 0 || end < packet.rows.len()).then(|| packet.rows.slice(start, end));
+            let rows = RowsRef::of(rest.as_ref().unwrap_or(&*packet.rows));
             let mut report = CallReport::default();
             let result = self.env.guest.run_stage(self.stage, &ctx, edge, rows, &mut report);
             self.env.called(batch, report);
@@ -82,7 +84,7 @@ impl Operator for StageOperator {
                 let out = out.expect("an answer that was checked names edges of the stage");
                 let sub = (packet.sub << 32) | calls;
                 let (via, chunk) = (edge, packet.chunk);
-                emit(out, Packet { via, chunk, sub, rows: output.rows, header: None });
+                emit(out, Packet { via, chunk, sub, rows: output.rows.into(), ..Packet::default() });
             }
             start += result.consumed as usize;
             calls += 1;
@@ -102,7 +104,11 @@ pub(super) fn report_failures(
     match failures.first() {
         Some(failure) if stop => Err(Fault::Record {
             batch: batch.id,
-            place: if failure.operator == PARSING { PARSING.to_owned() } else { format!("operator `{}`", failure.operator) },
+            place: if failure.operator == PARSING {
+                PARSING.to_owned()
+            } else {
+                format!("operator `{}`", failure.operator)
+            },
             message: failure.message.clone(),
             record: failure.record.clone(),
         }),

@@ -11,7 +11,7 @@ use super::counters::{Counters, Phase};
 pub struct Summary {
     /// The job's name.
     pub job: String,
-    /// `completed`, `stopped` (on request), or `failed`.
+    /// `completed`, or `stopped` on request. (A run that fails has an error in place of a summary.)
     pub exit: &'static str,
     /// Records read.
     pub records_in: u64,
@@ -29,7 +29,7 @@ pub struct Summary {
     pub batches: u64,
     /// Worker threads.
     pub workers: usize,
-    /// Seconds from the start of the process to the end of the run.
+    /// Seconds from the start of the program to the end of the run.
     pub wall_s: f64,
     /// Records read per second of `wall_s`.
     pub records_per_s: f64,
@@ -39,7 +39,7 @@ pub struct Summary {
     pub batch_p50_ms: f64,
     /// 99 of 100 batches took at most this many milliseconds.
     pub batch_p99_ms: f64,
-    /// Seconds from the start of the process until the first batch was published.
+    /// Seconds from the start of the program until the first batch was published.
     pub first_result_s: f64,
     /// The most memory that was resident, in bytes.
     pub peak_rss_bytes: u64,
@@ -103,26 +103,4 @@ pub fn peak_rss() -> u64 {
         usage
     };
     u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024
-}
-
-/// Seconds since this process was started, where the system says so; else since `fallback`.
-pub fn process_age(fallback: std::time::Instant) -> Duration {
-    started_ago().unwrap_or_else(|| fallback.elapsed())
-}
-
-fn started_ago() -> Option<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let start_ticks: u64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
-    // SAFETY: sysconf reads a number; clock_gettime fills the struct that it is given.
-    let (ticks, now) = unsafe {
-        let mut now = std::mem::zeroed::<libc::timespec>();
-        if libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) != 0 {
-            return None;
-        }
-        (libc::sysconf(libc::_SC_CLK_TCK), now)
-    };
-    let ticks = u64::try_from(ticks).ok().filter(|ticks| *ticks > 0)?;
-    let started = Duration::from_nanos(start_ticks * (1_000_000_000 / ticks));
-    let now = Duration::new(u64::try_from(now.tv_sec).ok()?, u32::try_from(now.tv_nsec).ok()?);
-    now.checked_sub(started)
 }

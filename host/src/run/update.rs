@@ -15,7 +15,7 @@ use wasmstream_model::words::{Millis, limits};
 use super::counters::Phase;
 use super::fault::Fault;
 use super::operator::{BatchInfo, Emit, Env, Operator};
-use super::packet::Packet;
+use super::packet::{BLOCK, Packet};
 use super::stages::report_failures;
 use super::staging::FailedRecord;
 use super::state::{KeyIndex, SlotId};
@@ -37,13 +37,19 @@ struct Kept {
     local: u32,
 }
 
-/// A packet whose rows have been looked up.
+/// A packet whose rows have been looked up; its keys are gone.
 struct Arrived {
     input: usize,
     order: (u32, u32, u64),
     /// Per row, the key's place among the touched ones.
     locals: Vec<u32>,
     values: Option<Column>,
+}
+
+impl Arrived {
+    fn bytes(&self) -> usize {
+        4 * self.locals.len() + self.values.as_ref().map_or(0, Column::bytes)
+    }
 }
 
 /// A keyed operator of the guest's on a worker.
@@ -58,6 +64,8 @@ pub struct UpdateOperator {
     timers: BTreeSet<(Millis, SlotId)>,
     touched: Vec<Touched>,
     arrived: Vec<Arrived>,
+    /// Bytes that arrived.
+    held: u64,
 }
 
 /// The values of one input, grouped: those of the key at place `i` are rows `starts[i]..starts[i + 1]`.
@@ -68,7 +76,7 @@ struct Values {
 }
 
 impl Values {
-    /// The values of keys `from..to`, but of the first only those from row `skip` on, and of these at most `most`.
+    /// The values of keys `from..to`.
     fn window(&self, from: usize, to: usize) -> Grouped {
         let (first, last) = (self.starts[from], self.starts[to]);
         let starts = self.starts[from..=to].iter().map(|start| start - first).collect();
@@ -107,30 +115,34 @@ impl UpdateOperator {
             timers: BTreeSet::new(),
             touched: Vec::new(),
             arrived: Vec::new(),
+            held: 0,
         }
     }
 
     /// Looks up the keys of a packet.
     fn look_up(&mut self, batch: &BatchInfo, input: usize, packet: Packet) {
-        let order = packet.order();
-        let rows = packet.rows;
-        let Some(keys) = &rows.keys else { return };
+        let Some(keys) = &packet.rows.keys else { return };
         let stamp = touched::stamp(batch.id);
-        let mut locals = Vec::with_capacity(keys.rows as usize);
-        for (start, end) in keys.spans() {
-            let slot = self.index.slot_of(&keys.data, start, end);
-            let kept = self.index.payload_mut(slot);
-            if kept.touched != stamp {
-                if kept.touched == 0 {
-                    kept.group = self.env.partitioning.group(key_hash(&keys.data[start..end]));
+        let mut locals = Vec::with_capacity(packet.len());
+        let mut slots = [0; BLOCK];
+        let Ok(()) = packet.each_block(|block| {
+            self.index.slots_of(&keys.data, block, &mut slots);
+            for (span, slot) in block.iter().zip(slots) {
+                let kept = self.index.payload_mut(slot);
+                if kept.touched != stamp {
+                    if kept.touched == 0 {
+                        kept.group =
+                            self.env.partitioning.group(key_hash(&keys.data[span.start as usize..span.end as usize]));
+                    }
+                    kept.touched = stamp;
+                    kept.local = self.touched.len() as u32;
+                    self.touched.push((kept.group, slot));
                 }
-                kept.touched = stamp;
-                kept.local = self.touched.len() as u32;
-                self.touched.push((kept.group, slot));
+                locals.push(kept.local);
             }
-            locals.push(kept.local);
-        }
-        self.arrived.push(Arrived { input, order, locals, values: rows.values });
+            Ok::<(), std::convert::Infallible>(())
+        });
+        self.arrived.push(Arrived { input, order: packet.order(), locals, values: packet.into_values() });
     }
 
     /// Groups the values of all inputs by the keys' final places.
@@ -300,7 +312,7 @@ impl UpdateOperator {
         for output in updates.outputs {
             let out = self.outputs.iter().position(|edge| *edge == output.edge);
             let out = out.expect("an answer that was checked names edges of the operator");
-            emit(out, Packet { chunk, sub: *sub, rows: output.rows, ..Packet::default() });
+            emit(out, Packet { chunk, sub: *sub, rows: output.rows.into(), ..Packet::default() });
         }
         *sub += 1;
         Ok(())
@@ -382,8 +394,9 @@ fn group_input(edge: u32, packets: &[&Arrived], place_of: &[u32]) -> Values {
             0 => {}
             1 => places.zip(&values.data).for_each(|(place, byte)| data[place] = *byte),
             8 => {
-                let (cells, _) = values.data.as_chunks::<8>();
-                places.zip(cells).for_each(|(place, cell)| data[place * 8..place * 8 + 8].copy_from_slice(cell));
+                let (from, _) = values.data.as_chunks::<8>();
+                let (to, _) = data.as_chunks_mut::<8>();
+                places.zip(from).for_each(|(place, cell)| to[place] = *cell);
             }
             width => {
                 let cells = values.data.chunks_exact(width);
@@ -419,13 +432,16 @@ impl Operator for UpdateOperator {
     fn take(&mut self, batch: &BatchInfo, input: usize, packet: Packet, _emit: &mut Emit<'_>) -> Result<(), Fault> {
         let env = self.env.clone();
         env.timed(Phase::State, || self.look_up(batch, input, packet));
-        Ok(())
+        let bytes = self.arrived.last().map_or(0, Arrived::bytes);
+        self.held += bytes as u64;
+        env.hold(batch, || format!("operator `{}`", self.id), bytes)
     }
 
     fn finish(&mut self, batch: &BatchInfo, emit: &mut Emit<'_>) -> Result<(), Fault> {
         let env = self.env.clone();
         let ctx = env.context(batch);
         let values = env.timed(Phase::State, || self.group());
+        env.held.give(std::mem::take(&mut self.held));
         let keys = std::mem::take(&mut self.touched);
         for (part, from, to) in touched::parts(&keys, env.partitioning) {
             self.update_keys(batch, &ctx, &keys, &values, (from, to), part, &mut 0, None, emit)?;

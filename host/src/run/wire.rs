@@ -26,16 +26,19 @@ fn column_length(column: Option<&Column>) -> usize {
 
 /// The number of bytes of a packet.
 pub fn length(packet: &Packet) -> usize {
+    let rows = packet.own_rows();
     FIXED
-        + column_length(packet.rows.keys.as_ref())
-        + column_length(packet.rows.values.as_ref())
+        + column_length(rows.keys.as_ref())
+        + column_length(rows.values.as_ref())
         + packet.header.as_ref().map_or(0, |header| 4 + header.len())
 }
 
 /// Writes a packet.
 pub fn write(packet: &Packet, out: &mut impl Write) -> Result<()> {
-    let Packet { via, chunk, sub, rows, header } = packet;
-    let flags = u32::from(rows.keys.is_some()) | u32::from(rows.values.is_some()) << 1 | u32::from(header.is_some()) << 2;
+    let Packet { via, chunk, sub, header, .. } = packet;
+    let rows = packet.own_rows();
+    let flags =
+        u32::from(rows.keys.is_some()) | u32::from(rows.values.is_some()) << 1 | u32::from(header.is_some()) << 2;
     out.write_all(&via.to_le_bytes())?;
     out.write_all(&chunk.to_le_bytes())?;
     out.write_all(&sub.to_le_bytes())?;
@@ -68,7 +71,8 @@ pub fn read(bytes: &[u8]) -> Result<Packet> {
     } else {
         None
     };
-    Ok(Packet { via, chunk, sub, rows: Rows { keys, values, times: None }, header })
+    let rows = Rows { keys, values, times: None }.into();
+    Ok(Packet { via, chunk, sub, rows, selected: None, header })
 }
 
 struct Cursor<'a>(&'a [u8]);
@@ -93,7 +97,9 @@ impl<'a> Cursor<'a> {
     fn column(&mut self) -> Result<Column> {
         let (rows, offsets, data) = (self.u32()?, self.u32()?, self.u32()?);
         let offsets = (0..offsets).map(|_| self.u32()).collect::<Result<_>>()?;
-        Ok(Column { rows, offsets, data: self.take(data as usize)?.to_vec() })
+        let column = Column { rows, offsets, data: self.take(data as usize)?.to_vec() };
+        column.check().map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
+        Ok(column)
     }
 }
 
@@ -107,7 +113,7 @@ mod tests {
         let values = Column::of([b"1".as_slice(), b"2"]);
         let rows = Rows { keys: Some(keys), values: Some(values), times: None };
         let header = Some(b"x,y".as_slice().into());
-        let packet = Packet { via: 1, chunk: 2, sub: 3 << 32, rows, header };
+        let packet = Packet { via: 1, chunk: 2, sub: 3 << 32, rows: rows.into(), selected: None, header };
         let mut bytes = Vec::new();
         write(&packet, &mut bytes).unwrap();
         assert_eq!(bytes.len(), length(&packet));

@@ -37,9 +37,7 @@ pub fn open(spec: &SinkSpec, url: &SinkUrl) -> Result<(Box<dyn Sink>, Encoder), 
             let encoder = Encoder::new(&spec.schema, options.format);
             (Box::new(file::FileSink::open(&spec.name, options, &encoder)?), encoder)
         }
-        SinkUrl::Stdout(format) => {
-            (Box::new(stream::StdoutSink::new(&spec.name)), Encoder::new(&spec.schema, *format))
-        }
+        SinkUrl::Stdout(format) => (Box::new(stream::StdoutSink::new(&spec.name)), Encoder::new(&spec.schema, *format)),
         SinkUrl::Null => (Box::new(stream::NullSink), Encoder::new(&spec.schema, Format::Csv)),
     })
 }

@@ -36,7 +36,7 @@ impl SinkUrl {
     pub fn parse(sink: &str, url: &str) -> Result<SinkUrl, SinkError> {
         let wrong = |problem: String| SinkError::Url { sink: sink.to_owned(), problem };
         let (scheme, rest) = url.split_once(':').ok_or_else(|| wrong(format!("`{url}` has no scheme: {SCHEMES}")))?;
-        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (place, query) = rest.rsplit_once('?').unwrap_or((rest, ""));
         let options = Options::parse(query).map_err(&wrong)?;
         let only_formats = |options: &Options| match options {
             Options { header: false, overwrite: false, .. } => Ok(options.format),

@@ -3,6 +3,8 @@
 //! Invariant: a column that passed [`Column::check`] never panics when its cells are read; one that comes from a guest
 //! is checked before anything else is done with it.
 
+use crate::words::limits;
+
 /// A column of cells.
 ///
 /// Cell `i` is `data[offsets[i]..offsets[i + 1]]`. Where all cells have one width the offsets are empty, and the width
@@ -50,6 +52,14 @@ pub enum ColumnError {
         /// The rows that it claims.
         rows: u32,
         /// The bytes in the column.
+        bytes: usize,
+    },
+    /// A cell that is longer than allowed.
+    #[error("row {row} has {bytes} bytes; a cell has at most {max}", max = limits::CELL_BYTES)]
+    LongCell {
+        /// Which cell.
+        row: usize,
+        /// Its length.
         bytes: usize,
     },
     /// Columns that belong together differ in length.
@@ -106,11 +116,7 @@ impl Column {
         let width = self.width().unwrap_or(0);
         let fixed = self.offsets.is_empty();
         (0..self.rows as usize).map(move |i| {
-            if fixed {
-                (i * width, (i + 1) * width)
-            } else {
-                (self.offsets[i] as usize, self.offsets[i + 1] as usize)
-            }
+            if fixed { (i * width, (i + 1) * width) } else { (self.offsets[i] as usize, self.offsets[i + 1] as usize) }
         })
     }
 
@@ -137,6 +143,15 @@ impl Column {
             return Err(ColumnError::OffsetRange { from, to, bytes });
         }
         Ok(())
+    }
+
+    /// Checks that no cell is longer than [`limits::CELL_BYTES`].
+    pub fn check_cells(&self) -> Result<(), ColumnError> {
+        if self.data.len() <= limits::CELL_BYTES {
+            return Ok(());
+        }
+        let long = self.spans().map(|(start, end)| end - start).enumerate().find(|(_, len)| *len > limits::CELL_BYTES);
+        long.map_or(Ok(()), |(row, bytes)| Err(ColumnError::LongCell { row, bytes }))
     }
 
     /// The cells from `start` on, as a column of their own.

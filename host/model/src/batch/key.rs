@@ -32,7 +32,7 @@ pub struct Partitioning {
 
 impl Default for Partitioning {
     fn default() -> Self {
-        Partitioning { groups: 256, parts: 64 }
+        Partitioning { groups: 256, parts: 32 }
     }
 }
 

@@ -67,6 +67,20 @@ impl Rows {
         }
     }
 
+    /// Where a run of rows from `start` on ends that has at most `bytes` bytes; it has at least one row.
+    pub fn end_within(&self, start: usize, bytes: usize) -> usize {
+        let columns = || self.keys.iter().chain(&self.values);
+        if columns().map(|column| column.bytes()).sum::<usize>() <= bytes {
+            return self.len();
+        }
+        let mut taken = 0;
+        let fits = (start..self.len()).take_while(|row| {
+            taken += columns().map(|column| column.cell(*row).len() + 4).sum::<usize>();
+            taken <= bytes
+        });
+        (start + fits.count()).max(start + 1).min(self.len())
+    }
+
     /// The rows from `start` to `end`.
     pub fn slice(&self, start: usize, end: usize) -> Rows {
         Rows {

@@ -4,7 +4,7 @@ mod spec;
 mod valid;
 
 pub use spec::{
-    CsvFormat, EdgeSpec, Kind, Layout, Migration, Node, OperatorSpec, SPEC_FORMAT, SettingSpec, SinkSpec,
-    SourceFormat, SourceSpec, StageSpec, JobSpec,
+    CsvFormat, EdgeSpec, JobSpec, Kind, Layout, Migration, Node, OperatorSpec, SPEC_FORMAT, SettingSpec, SinkSpec,
+    SourceFormat, SourceSpec, StageSpec,
 };
 pub use valid::{Graph, GraphError};

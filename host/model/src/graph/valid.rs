@@ -37,7 +37,9 @@ pub enum GraphError {
         count: usize,
     },
     /// A name that is missing or not allowed.
-    #[error("`{name}` cannot name {what}: a name is a letter, then letters, digits, `_`, `-` and `.`, at most 64 bytes")]
+    #[error(
+        "`{name}` cannot name {what}: a name is a letter, then letters, digits, `_`, `-` and `.`, at most 64 bytes"
+    )]
     Name {
         /// What it would name.
         what: &'static str,
@@ -207,9 +209,7 @@ fn check_names(spec: &JobSpec) -> Result<(), GraphError> {
 }
 
 fn check_types(spec: &JobSpec) -> Result<(), GraphError> {
-    let check = |place: String, schema: &Schema| {
-        schema.check().map_err(|error| GraphError::Type { place, error })
-    };
+    let check = |place: String, schema: &Schema| schema.check().map_err(|error| GraphError::Type { place, error });
     for source in &spec.sources {
         check(format!("source `{}`", source.name), &source.schema)?;
     }

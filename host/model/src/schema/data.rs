@@ -10,9 +10,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
-use super::codec::{
-    DecodeError, Reader, append, put_bytes, put_signed, put_str, put_unsigned,
-};
+use super::codec::{DecodeError, Reader, append, put_bytes, put_signed, put_str, put_unsigned};
 use super::types::Schema;
 
 /// A Rust type whose values can be rows, keys and state.

@@ -145,9 +145,7 @@ impl Schema {
     /// Checks that values of this type can be keys: no floats, maps or sets anywhere within.
     pub fn check_key(&self) -> Result<(), SchemaError> {
         match self {
-            Schema::F32 | Schema::F64 | Schema::Map(_) | Schema::Set(_) => {
-                Err(SchemaError::NotAKey(self.clone()))
-            }
+            Schema::F32 | Schema::F64 | Schema::Map(_) | Schema::Set(_) => Err(SchemaError::NotAKey(self.clone())),
             other => other.children().try_for_each(Schema::check_key),
         }
     }
@@ -169,9 +167,7 @@ impl Schema {
 
     fn children(&self) -> Box<dyn Iterator<Item = &Schema> + '_> {
         match self {
-            Schema::Option(inner) | Schema::List(inner) | Schema::Set(inner) => {
-                Box::new(std::iter::once(&**inner))
-            }
+            Schema::Option(inner) | Schema::List(inner) | Schema::Set(inner) => Box::new(std::iter::once(&**inner)),
             Schema::Map(parts) => Box::new([&parts.0, &parts.1].into_iter()),
             Schema::Tuple(parts) => Box::new(parts.iter()),
             Schema::Record(fields) => Box::new(fields.iter().map(|f| &f.schema)),

@@ -138,7 +138,8 @@ impl Value {
             (_, Value::Bool(b)) => Json::Bool(*b),
             (_, Value::Signed(n)) => Json::from(*n),
             (_, Value::Unsigned(n)) => Json::from(*n),
-            (_, Value::F32(x)) => float_json(f64::from(*x), || x.to_string()),
+            // By way of its own shortest text: 0.1 stays 0.1.
+            (_, Value::F32(x)) => float_json(x.to_string().parse().unwrap_or(f64::NAN), || x.to_string()),
             (_, Value::F64(x)) => float_json(*x, || x.to_string()),
             (_, Value::String(text)) => Json::String(text.clone()),
             (_, Value::Bytes(bytes)) => Json::String(hex(bytes)),
@@ -197,9 +198,7 @@ fn read(schema: &Schema, from: &mut Reader<'_>, depth: usize) -> Result<Value, D
         Schema::F64 => Value::F64(f64::from_le_bytes(from.array()?)),
         Schema::String => Value::String(from.string()?.to_owned()),
         Schema::Bytes => Value::Bytes(from.bytes()?.to_vec()),
-        Schema::Option(item) => {
-            Value::Option(if from.boolean()? { Some(Box::new(inner(item, from)?)) } else { None })
-        }
+        Schema::Option(item) => Value::Option(if from.boolean()? { Some(Box::new(inner(item, from)?)) } else { None }),
         Schema::List(item) => Value::List(read_count(from)?.map(|_| inner(item, from)).collect::<Result<_, _>>()?),
         Schema::Set(item) => {
             let mut before = None;
@@ -208,9 +207,8 @@ fn read(schema: &Schema, from: &mut Reader<'_>, depth: usize) -> Result<Value, D
         }
         Schema::Map(parts) => {
             let mut before = None;
-            let entries = read_count(from)?.map(|_| {
-                Ok((ascending(&parts.0, from, &mut before, depth)?, inner(&parts.1, from)?))
-            });
+            let entries =
+                read_count(from)?.map(|_| Ok((ascending(&parts.0, from, &mut before, depth)?, inner(&parts.1, from)?)));
             Value::Map(entries.collect::<Result<_, DecodeError>>()?)
         }
         Schema::Tuple(parts) => Value::Parts(parts.iter().map(|part| inner(part, from)).collect::<Result<_, _>>()?),

@@ -233,7 +233,7 @@ impl Updates {
         }
         let puts = self.actions.iter().filter(|action| **action == Action::Put as u8).count();
         count("states", self.states.rows as usize, puts)?;
-        self.states.check().map_err(Breach::States)?;
+        self.states.check().and_then(|()| self.states.check_cells()).map_err(Breach::States)?;
         let id = graph.spec().operators[operator as usize].id.clone();
         check_outputs(&self.outputs, graph, &Node::Operator(id), given)?;
         check_failures(&self.failures, given)?;
@@ -264,7 +264,9 @@ fn check_outputs(outputs: &[Output], graph: &Graph, from: &Node, given: u32) -> 
         if outputs[..n].iter().any(|other| other.edge == edge) {
             return Err(Breach::EdgeTwice { edge });
         }
-        output.rows.check().map_err(|error| Breach::Rows { edge, error })?;
+        let columns = || output.rows.keys.iter().chain(&output.rows.values);
+        let checked = output.rows.check().and_then(|()| columns().try_for_each(Column::check_cells));
+        checked.map_err(|error| Breach::Rows { edge, error })?;
         let (keys, values) = (output.rows.keys.is_some(), output.rows.values.is_some());
         if (keys, values) != (spec.layout.has_keys(), spec.layout.has_values()) {
             let expected = match spec.layout {
@@ -275,8 +277,8 @@ fn check_outputs(outputs: &[Output], graph: &Graph, from: &Node, given: u32) -> 
             return Err(Breach::Layout { edge, expected });
         }
         let origins = &output.origins;
-        let matched = origins.len() == output.rows.len() && origins.is_sorted();
-        if !origins.is_empty() && !(matched && origins.last().is_some_and(|last| *last < given)) {
+        let Some(last) = origins.last() else { continue };
+        if origins.len() != output.rows.len() || !origins.is_sorted() || *last >= given {
             return Err(Breach::Origins { edge });
         }
     }

@@ -12,6 +12,8 @@ use std::hash::{BuildHasher, RandomState};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::run::packet::{BLOCK, KeySpan};
+
 /// The number of a key's slot.
 pub type SlotId = u32;
 
@@ -95,6 +97,19 @@ impl<P> Default for KeyIndex<P> {
     }
 }
 
+/// Asks for a cache line ahead of its use.
+#[inline]
+fn prefetch<T>(line: &T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing; the address is a valid one all the same.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
+}
+
 const SLOT_BITS: u64 = 0xffff_ffff;
 
 fn slot_in(entry: u64) -> usize {
@@ -102,6 +117,51 @@ fn slot_in(entry: u64) -> usize {
 }
 
 impl<P: Default> KeyIndex<P> {
+    /// The slots of a block of keys in `data`; new ones with an empty payload where they have none. The table and the slots
+    /// are asked for ahead, so that the block waits for memory once and not for each key.
+    #[inline]
+    pub fn slots_of(&mut self, data: &[u8], block: &[KeySpan], slots: &mut [SlotId; BLOCK]) {
+        let mask = self.table.len() - 1;
+        // A long key looks like none that stands in a slot, and is looked up by itself.
+        let mut keys = [(Key([u64::MAX; 2]), 0); BLOCK];
+        for ((key, hash), span) in keys.iter_mut().zip(block) {
+            let (start, end) = (span.start as usize, span.end as usize);
+            if end - start <= INLINE {
+                *key = Key::inline(data, start, end);
+                *hash = self.hash_inline(*key);
+                prefetch(&self.table[*hash as usize & mask]);
+            }
+        }
+        for ((_, hash), slot) in keys.iter().zip(slots.iter_mut()) {
+            *slot = self.candidate(*hash);
+            if let Some(line) = self.slots.get(*slot as usize) {
+                prefetch(line);
+            }
+        }
+        for (((key, _), slot), span) in keys.iter().zip(slots.iter_mut()).zip(block) {
+            if self.slots.get(*slot as usize).is_none_or(|found| found.key != *key) {
+                *slot = self.slot_of(data, span.start as usize, span.end as usize);
+            }
+        }
+    }
+
+    /// The first slot whose key may have this hash; [`SlotId::MAX`] where there is none.
+    #[inline]
+    fn candidate(&self, hash: u64) -> SlotId {
+        let mask = self.table.len() - 1;
+        let mut place = hash as usize & mask;
+        loop {
+            let entry = self.table[place];
+            if entry == 0 {
+                return SlotId::MAX;
+            }
+            if (entry ^ hash) >> 32 == 0 {
+                return slot_in(entry) as SlotId;
+            }
+            place = (place + 1) & mask;
+        }
+    }
+
     /// The slot of the key `data[start..end]`; a new one with an empty payload where it has none.
     #[inline]
     pub fn slot_of(&mut self, data: &[u8], start: usize, end: usize) -> SlotId {
@@ -146,7 +206,7 @@ impl<P: Default> KeyIndex<P> {
     #[cold]
     #[inline(never)]
     fn insert(&mut self, hash: u64, key: Key) -> SlotId {
-        if (self.keys + 1) * 8 > self.table.len() * 5 {
+        if (self.keys + 1) * 2 > self.table.len() {
             self.grow();
         }
         let slot = Slot { key, payload: P::default() };

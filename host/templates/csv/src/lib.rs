@@ -20,8 +20,8 @@ pub fn job(j: &mut Job) {
         .source("orders")
         .csv::<Order>()
         // What cannot be right fails alone, with a reason, and does not spoil the totals.
-        .try_map::<Order, _>("checked", |order| match order.quantity {
-            0 => Err(format!("an order of no {}", order.product)),
+        .try_map::<Order>("checked", |order| match order.quantity {
+            0 => Err(format!("an order of no {}", order.product).into()),
             _ => Ok(order),
         });
 

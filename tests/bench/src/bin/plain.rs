@@ -30,7 +30,10 @@ fn main() -> Result<()> {
     let reader = BufReader::with_capacity(1 << 20, File::open(path)?);
     let (records, check) = if kind == "words" { words(reader)? } else { events(reader)? };
     let seconds = started.elapsed().as_secs_f64();
-    println!(r#"{{"records":{records},"wall_s":{seconds:.3},"records_per_s":{:.0},"check":{check}}}"#, records as f64 / seconds);
+    println!(
+        r#"{{"records":{records},"wall_s":{seconds:.3},"records_per_s":{:.0},"check":{check}}}"#,
+        records as f64 / seconds
+    );
     Ok(())
 }
 
