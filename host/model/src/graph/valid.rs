@@ -417,3 +417,6 @@ fn flow_order(spec: &JobSpec) -> Result<Vec<Node>, GraphError> {
     }
     Ok(order)
 }
+
+#[cfg(test)]
+mod tests;
