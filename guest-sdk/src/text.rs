@@ -1,19 +1,19 @@
 //! Text helpers that are fast in the sandbox.
 
-/// The words of a text: what stands between ASCII white space, as [`str::split_ascii_whitespace`] gives it, but looked for
-/// 16 bytes at a time in WebAssembly.
+/// The words of a text: what stands between spaces, tabs, vertical tabs, form feeds and line ends, which is the white space
+/// of `tr '[:space:]'` and `wc`. Looked for 16 bytes at a time in WebAssembly.
 ///
 /// ```
 /// use wasmstream::text::words;
-/// assert_eq!(words(" to be\tor ").collect::<Vec<_>>(), ["to", "be", "or"]);
+/// assert_eq!(words(" to be\tor\u{b}not ").collect::<Vec<_>>(), ["to", "be", "or", "not"]);
 /// ```
 #[cfg(not(all(target_family = "wasm", target_feature = "simd128")))]
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split_ascii_whitespace()
+    text.split(|c: char| matches!(c, ' ' | '\t'..='\r')).filter(|word| !word.is_empty())
 }
 
-/// The words of a text: what stands between ASCII white space, as [`str::split_ascii_whitespace`] gives it, but looked for
-/// 16 bytes at a time.
+/// The words of a text: what stands between spaces, tabs, vertical tabs, form feeds and line ends, which is the white space
+/// of `tr '[:space:]'` and `wc`. Looked for 16 bytes at a time.
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     simd::Words::new(text)
@@ -21,9 +21,7 @@ pub fn words(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(all(target_family = "wasm", target_feature = "simd128"))]
 mod simd {
-    use core::arch::wasm32::{
-        i8x16_bitmask, u8x16_eq, u8x16_le, u8x16_splat, u8x16_sub, v128, v128_andnot, v128_load, v128_or,
-    };
+    use core::arch::wasm32::{i8x16_bitmask, u8x16_eq, u8x16_le, u8x16_splat, u8x16_sub, v128, v128_load, v128_or};
 
     /// Walks over a text in windows of 64 bytes, each with a bit a byte that says whether it is white space.
     pub(super) struct Words<'a> {
@@ -124,9 +122,8 @@ mod simd {
 
     #[inline]
     fn spaces_in(block: v128) -> u16 {
-        // Space, and 9 to 13 without 11.
+        // Space, and 9 to 13.
         let controls = u8x16_le(u8x16_sub(block, u8x16_splat(9)), u8x16_splat(4));
-        let controls = v128_andnot(controls, u8x16_eq(block, u8x16_splat(11)));
         i8x16_bitmask(v128_or(controls, u8x16_eq(block, u8x16_splat(b' '))))
     }
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
@@ -16,7 +17,12 @@ pub fn root() -> PathBuf {
 /// The binary under test, without the settings of whoever runs the tests.
 pub fn wasmstream() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wasmstream"));
-    command.env("NO_COLOR", "1").env_remove("WASMSTREAM_CONFIG");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WASMSTREAM_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("NO_COLOR", "1");
     command
 }
 
@@ -75,18 +81,66 @@ impl Said {
     }
 
     /// Fails unless the command failed with exit code `code` and says all of `parts`.
+    #[track_caller]
     pub fn fails_with(&self, code: i32, parts: &[&str]) {
         assert_eq!(self.code, code, "exit code; stderr: {}", self.err);
         for part in parts {
             assert!(self.err.contains(part), "`{part}` is missing in: {}", self.err);
         }
-        assert!(!self.err.contains("panicked at host/"), "the host panicked: {}", self.err);
+        self.is_calm();
+    }
+
+    /// Fails unless the command succeeded.
+    #[track_caller]
+    pub fn succeeds(self) -> Said {
+        assert_eq!(self.code, 0, "stderr: {}", self.err);
+        self.is_calm();
+        self
+    }
+
+    /// Fails if the host panicked. (A guest's panic is the guest's: its message has the guest's file.)
+    #[track_caller]
+    pub fn is_calm(&self) {
+        for sign in ["panicked at host/", "RUST_BACKTRACE", "thread 'main'"] {
+            assert!(!self.err.contains(sign), "the host panicked: {}", self.err);
+        }
     }
 }
 
 /// Runs the binary to its end.
 pub fn say(args: &[&str]) -> Said {
     wasmstream().args(args).output().unwrap().into()
+}
+
+/// Runs a module that is built from the sources in the repository, to its end; the summary is on the last line.
+pub fn run(job: &str, args: &[&str]) -> Said {
+    let module = module(job);
+    wasmstream().arg("run").arg(module).args(["--output", "json"]).args(args).output().unwrap().into()
+}
+
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("test paths are UTF-8")
+}
+
+/// Waits until `found` gives something, for a minute at most.
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(thing) = found() {
+            return thing;
+        }
+        assert!(Instant::now() < deadline, "waited a minute for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The output files of a folder by name.
+pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let shown = entries.filter(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
+    shown.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap())).collect()
 }
 
 /// All files of a folder in the order of their names, one after another.

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::failure::Failure;
 use super::output::Output;
 use crate::explain::Code;
-use crate::guest::{GuestLimits, Module, Runtime, embed_spec, encode_component};
+use crate::guest::{GuestLimits, Module, ModuleError, Runtime, embed_spec, encode_component};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// What a job is built with, whatever its manifest says. By `--config`, because `RUSTFLAGS` would replace a user's own.
@@ -80,10 +80,13 @@ pub(super) fn build(args: &BuildArgs) -> Result<Built, Failure> {
     let core = cargo_build(args, &package)?;
     let core =
         std::fs::read(&core).map_err(|error| cargo_failed(format!("cannot read {}: {error}", core.display())))?;
-    let component = encode_component(&core).map_err(|error| {
-        Failure::new(Code("BUILD_NOT_A_JOB"), error.to_string()).help("mark a function with `#[wasmstream::job]`")
+    let no_job =
+        |error: String| Failure::new(Code("BUILD_NOT_A_JOB"), error).help("mark a function with `#[wasmstream::job]`");
+    let component = encode_component(&core).map_err(|error| no_job(error.to_string()))?;
+    let plain = Module::new(component).map_err(|error| match error {
+        ModuleError::WrongWorld { .. } => no_job(format!("package `{}` has no job", package.name)),
+        other => other.into(),
     })?;
-    let plain = Module::new(component)?;
     let guest = Runtime::new(GuestLimits { calls: 1, ..GuestLimits::default() })?.prepare(&plain)?;
     let spec = serde_json::to_string(guest.graph().spec()).expect("a spec is plain data");
     let module = Module::new(embed_spec(plain.bytes(), &spec))?;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the rows that leave a stage for a chunk depend on the chunk alone.
 
+use wasmstream_model::graph::Node;
 use wasmstream_model::semantics::call::{CSV_HEADER, Failure};
 use wasmstream_model::words::limits;
 
@@ -38,15 +39,21 @@ impl StageOperator {
         StageOperator { env, stage, inputs, outputs, name, stop_on_failure }
     }
 
-    fn failed(&self, batch: &BatchInfo, packet: &Packet, start: usize, failure: Failure) -> FailedRecord {
+    fn failed(&self, batch: &BatchInfo, edge: u32, packet: &Packet, start: usize, failure: Failure) -> FailedRecord {
         let row = start + failure.row as usize;
-        let operators = &self.env.graph.spec().operators;
+        let spec = self.env.graph.spec();
+        let operators = &spec.operators;
+        let source = spec.edges.get(edge as usize).and_then(|edge| match &edge.from {
+            Node::Source(name) => Some(name.clone()),
+            _ => None,
+        });
         let operator = failure.operator.and_then(|n| operators.get(n as usize)).map(|o| o.id.clone());
         FailedRecord {
             batch: batch.id.0,
             chunk: packet.chunk,
             row: row as u64,
             operator: operator.unwrap_or_else(|| PARSING.to_owned()),
+            source,
             message: failure.message,
             record: shown(packet.rows.value(row)),
         }
@@ -77,7 +84,7 @@ impl Operator for StageOperator {
             self.env.called(batch, report);
             let result = result.map_err(|error| Fault::Call { batch: batch.id, place: self.name.clone(), error })?;
             let failures = result.failures.into_iter();
-            let failures: Vec<_> = failures.map(|failure| self.failed(batch, &packet, start, failure)).collect();
+            let failures: Vec<_> = failures.map(|failure| self.failed(batch, edge, &packet, start, failure)).collect();
             report_failures(&self.env, batch, failures, self.stop_on_failure)?;
             for output in result.outputs {
                 let out = self.outputs.iter().position(|e| *e == output.edge);
@@ -104,10 +111,10 @@ pub(super) fn report_failures(
     match failures.first() {
         Some(failure) if stop => Err(Fault::Record {
             batch: batch.id,
-            place: if failure.operator == PARSING {
-                PARSING.to_owned()
-            } else {
-                format!("operator `{}`", failure.operator)
+            place: match &failure.source {
+                Some(source) if failure.operator == PARSING => format!("{PARSING} source `{source}`"),
+                Some(source) => format!("operator `{}`, source `{source}`", failure.operator),
+                None => format!("operator `{}`", failure.operator),
             },
             message: failure.message.clone(),
             record: failure.record.clone(),

@@ -34,6 +34,9 @@ pub struct FailedRecord {
     pub row: u64,
     /// The operator, or the stage where the record could not be parsed.
     pub operator: String,
+    /// The source that the record was read from; none for what an operator made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Why.
     pub message: String,
     /// The record as text, shortened.

@@ -336,6 +336,7 @@ impl UpdateOperator {
             chunk,
             row: u64::from(failure.row),
             operator: self.id.clone(),
+            source: None,
             message: failure.message.clone(),
             record: key.unwrap_or_default(),
         }

@@ -1,5 +1,6 @@
 //! What a module says that it computes ([`JobSpec`]), and the same once it is known to be a valid job ([`Graph`]).
 
+pub mod aggregate;
 mod spec;
 mod valid;
 

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::aggregate::Function;
 use super::spec::{EdgeSpec, JobSpec, Kind, Layout, Node, OperatorSpec, SPEC_FORMAT};
 use crate::schema::{Schema, SchemaError};
-use crate::semantics::aggregate::Function;
 use crate::words::{is_node_name, limits};
 
 /// A checked job graph.
@@ -417,3 +417,6 @@ fn flow_order(spec: &JobSpec) -> Result<Vec<Node>, GraphError> {
     }
     Ok(order)
 }
+
+#[cfg(test)]
+mod tests;

@@ -317,12 +317,9 @@ fn encode_all<'i, T: Data>(items: impl ExactSizeIterator<Item = &'i T>, out: &mu
     }
 }
 
-/// Reads items of at least no bytes: the count is bounded by what a call may carry, not by the bytes left.
+/// Reads items. In a valid schema each has a byte at least, so a few bytes cannot claim millions.
 fn decode_items<'a, T: Data, C: Extend<T> + Default>(from: &mut Reader<'a>) -> Result<C, DecodeError> {
-    let n = from.unsigned()?;
-    if n > crate::words::limits::CALL_INPUT_BYTES as u64 {
-        return Err(DecodeError::Truncated);
-    }
+    let n = from.length(1)?;
     let mut all = C::default();
     for _ in 0..n {
         all.extend([T::to_owned(T::decode(from)?)]);

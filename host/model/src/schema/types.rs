@@ -92,6 +92,9 @@ pub enum SchemaError {
     /// Keys must have one byte form and an order.
     #[error("{0} cannot be a key: keys hold no floats, maps or sets")]
     NotAKey(Schema),
+    /// A few bytes could claim any number of such items.
+    #[error("{0} has no content: it cannot be the item of a list or a set, or the key of a map; keep a number instead")]
+    NoBytes(Schema),
     /// Deeper than [`limits::SCHEMA_DEPTH`].
     #[error("types nest more than {max} deep", max = limits::SCHEMA_DEPTH)]
     TooDeep,
@@ -150,6 +153,20 @@ impl Schema {
         }
     }
 
+    /// Checks that values of this type, many of which may follow each other, have bytes.
+    fn check_content(&self) -> Result<(), SchemaError> {
+        if self.has_no_bytes() { Err(SchemaError::NoBytes(self.clone())) } else { Ok(()) }
+    }
+
+    /// Whether values of this type are written as nothing at all.
+    fn has_no_bytes(&self) -> bool {
+        match self {
+            Schema::Tuple(parts) => parts.iter().all(Schema::has_no_bytes),
+            Schema::Record(fields) => fields.iter().all(|field| field.schema.has_no_bytes()),
+            _ => false,
+        }
+    }
+
     fn check_at(&self, depth: usize) -> Result<(), SchemaError> {
         if depth > limits::SCHEMA_DEPTH {
             return Err(SchemaError::TooDeep);
@@ -158,8 +175,9 @@ impl Schema {
             Schema::Record(fields) => check_names(fields.iter().map(|f| f.name.as_str()))?,
             Schema::Enum(cases) if cases.is_empty() => return Err(SchemaError::NoCase),
             Schema::Enum(cases) => check_names(cases.iter().map(|c| c.name.as_str()))?,
-            Schema::Map(parts) => parts.0.check_key()?,
-            Schema::Set(item) => item.check_key()?,
+            Schema::Map(parts) => parts.0.check_content().and_then(|()| parts.0.check_key())?,
+            Schema::Set(item) => item.check_content().and_then(|()| item.check_key())?,
+            Schema::List(item) => item.check_content()?,
             _ => {}
         }
         self.children().try_for_each(|child| child.check_at(depth + 1))

@@ -1,5 +1,6 @@
 //! What a job means: calls between host and guest, aggregates, grouping and order, and the reference interpreter.
 
-pub mod aggregate;
 pub mod call;
 pub mod interpreter;
+
+pub use crate::graph::aggregate;

@@ -256,7 +256,7 @@ impl Cutter {
     }
 
     fn too_long(&self) -> String {
-        format!("the record is longer than {} bytes", self.rules.limits.record_bytes)
+        format!("the record is longer than {} bytes (record.max-bytes)", self.rules.limits.record_bytes)
     }
 
     /// An error about the record `ahead` bytes behind the present position.

@@ -155,7 +155,7 @@ fn a_record_that_is_too_long_is_refused_or_left_out() {
     let text: [&[u8]; 2] = [b"a\nbbbbb\nccc\ndddddddddddddddddddddddd\ne\n", b"fffff"];
     for bad in [BadRecords::Fail, BadRecords::Replace] {
         let error = cut(&text, &SourceFormat::Text, limits, bad).expect_err("a line is too long");
-        assert_eq!(error, "source `s`: file 0, byte 2: the record is longer than 4 bytes");
+        assert_eq!(error, "source `s`: file 0, byte 2: the record is longer than 4 bytes (record.max-bytes)");
     }
     let chunks = cut(&text, &SourceFormat::Text, limits, BadRecords::Skip).expect("is left out");
     assert_eq!(chunks.iter().flat_map(lines).collect::<Vec<_>>(), ["a\n", "ccc\n", "e\n"]);

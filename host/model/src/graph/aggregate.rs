@@ -6,7 +6,7 @@
 //!
 //! Invariant: the result depends on the values and their order alone.
 
-use crate::graph::Kind;
+use super::spec::Kind;
 use crate::schema::{DecodeError, Field, Reader, Schema, put_signed, put_unsigned};
 
 /// An aggregate over values of one type.
