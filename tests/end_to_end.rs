@@ -446,7 +446,7 @@ fn inspect_says_what_a_module_is() {
     for part in [
         "wordcount 1.0.0 (wasmstream-rust ",
         "sha256 ",
-        "lines: lines of text",
+        "lines: text lines, as string",
         "tally: count",
         "(run by the host)",
         "0: split",
