@@ -63,8 +63,8 @@ fn code(text: &str) -> String {
             (end + 1).min(rest.len())
         } else if rest.starts_with("'\"'") || rest.starts_with("'/'") {
             3
-        } else if rest.starts_with("'\\") {
-            rest[2..].find('\'').map_or(rest.len(), |end| end.max(1) + 3)
+        } else if let Some(escaped) = rest.strip_prefix("'\\") {
+            escaped.find('\'').map_or(rest.len(), |end| end.max(1) + 3)
         } else {
             out.push_str(&rest[..1]);
             1

@@ -51,6 +51,11 @@ impl Packet {
         self.selected.as_ref().map_or_else(|| self.rows.len(), |selected| selected.len())
     }
 
+    /// Whether this packet has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Calls `f` for blocks of at most [`BLOCK`] rows, in order.
     #[inline]
     pub fn each_block<E>(&self, mut f: impl FnMut(&[KeySpan]) -> Result<(), E>) -> Result<(), E> {
