@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use wasmstream_model::batch::{Rows, RowsBuilder};
+use wasmstream_model::batch::{ColumnBuilder, Rows, RowsBuilder};
 use wasmstream_model::graph::Layout;
 use wasmstream_model::semantics::call::{Context, Failure, Output};
 use wasmstream_model::words::limits;
@@ -82,6 +82,16 @@ impl Call {
         }
         if self.keeps_origins {
             out.origins.push(ROW.get().unwrap_or(0));
+        }
+    }
+
+    /// Makes room for output of about `bytes` bytes, so that columns need not grow: each growth is a copy, and in the sandbox
+    /// a call into the engine. Untouched room costs next to nothing.
+    pub(crate) fn expect_bytes(&mut self, bytes: usize) {
+        let each = bytes / self.edges.len().max(1);
+        for out in &mut self.edges {
+            out.rows.keys = ColumnBuilder::with_capacity(each / 6, if out.layout.has_keys() { each } else { 0 });
+            out.rows.values = ColumnBuilder::with_capacity(0, if out.layout.has_values() { each / 4 } else { 0 });
         }
     }
 

@@ -54,6 +54,7 @@ impl Logic for Job {
     fn run_stage(&mut self, stage: u32, ctx: &Context, edge: u32, rows: &Rows) -> Result<StageResult, GuestFailed> {
         let entry = self.entry(edge).ok_or_else(|| unknown(&format!("edge {edge} into stage {stage}")))?;
         let mut call = self.new_call(ctx, false);
+        call.expect_bytes(rows.bytes());
         let consumed = entry.run(rows, &mut call);
         let (outputs, failures) = call.finish();
         Ok(StageResult { consumed, outputs, failures })

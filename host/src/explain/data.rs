@@ -47,8 +47,8 @@ files first and read those with file:FOLDER?follow=true.",
         code: "SOURCE_IO",
         exit: exit::FAILED,
         title: "A source cannot be read",
-        meaning: "A file or connection could not be opened or failed while being read. What was committed stays; the job goes on from \
-there when it is started again.",
+        meaning: "A file or connection could not be opened or failed while being read. Batches that were published stay; \
+nothing of a later one is visible.",
         why: "Leaving a file out would lose its records without a word.",
         example: "error[SOURCE_IO]: source `lines`: cannot read /data/in/a.txt: Permission denied (os error 13)",
         fix: "Check that the path exists and can be read by the user that the job runs as (`sudo -u USER head FILE`). For a \
@@ -88,9 +88,8 @@ write under another name and rename, and never edit in place. Add corrections as
         code: "SINK_IO",
         exit: exit::FAILED,
         title: "A sink cannot be written",
-        meaning: "Output could not be written or made durable. Nothing of the batch was committed; it is run again at the next start, \
-and files appear whole or not at all.",
-        why: "A commit without its output on disk would lose rows.",
+        meaning: "Output could not be written. The run stopped; what was published before stays, and files appear whole or not at all.",
+        why: "Going on without the output would lose rows.",
         example: "error[SINK_IO]: sink `counts`: cannot write /data/out: No space left on device (os error 28)",
         fix: "Check the room on the disk (`df -h`, and `df -i`), and who may write to the folder. Then start the job again.",
     },
@@ -98,8 +97,8 @@ and files appear whole or not at all.",
         code: "SINK_NOT_EMPTY",
         exit: exit::FAILED,
         title: "The output folder holds something else",
-        meaning: "The sink's folder has files that this job did not write, or that an earlier job of the same name wrote. None \
-of them was touched.",
+        meaning: "The sink's folder has output files of an earlier run, or two sinks of the job were given one folder. Nothing was \
+touched. Files that are no output of wasmstream are no obstacle.",
         why: "Old rows beside new ones look like one result to whoever reads the folder.",
         example: "error[SINK_NOT_EMPTY]: sink `counts`: /data/out already holds output, batch-0.csv for one",
         fix: "Give the sink a folder of its own, or move the old files away. If nobody needs them, ?overwrite=true removes them first.",
@@ -108,10 +107,10 @@ of them was touched.",
         code: "BATCH_TOO_LARGE",
         exit: exit::FAILED,
         title: "A batch became too large on its way",
-        meaning: "The job made so much out of a batch's input that it went over the bound for data between stages, and a smaller batch \
-was no help or could not be made. Nothing of it was committed.",
+        meaning: "The job made so much out of a batch's input that the rows between its operators, and the output that waits for the \
+batch to be complete, went over `batch.max-intermediate`. Nothing of the batch was published.",
         why: "A flat_map can multiply its input a thousandfold; without a bound the process would run out of memory instead.",
-        example: "error[BATCH_TOO_LARGE]: batch 7: 96 MiB between the stages, at most 64 MiB are allowed",
+        example: "error[BATCH_TOO_LARGE]: job `hits`: batch 7, operator `tally`: the rows between its operators take more than 1024 MiB (batch.max-intermediate)",
         fix: "Lower `batch.max-bytes`, so that fewer records are taken at a time. Emit less in flat_map; filter before it, and \
 aggregate natively (count, sum): that combines before the shuffle.",
     },
@@ -119,7 +118,7 @@ aggregate natively (count, sum): that combines before the shuffle.",
         code: "CLOCK_JUMP",
         exit: exit::FAILED,
         title: "The machine's clock has jumped",
-        meaning: "The wall clock is further away from the last batch's time than allowed. No new batch is planned until it is accepted.",
+        meaning: "(Reserved: this version does not raise it.) The wall clock is further away from the last batch's time than allowed. No new batch is planned until it is accepted.",
         why: "Batch time decides which state times out. A clock that is a year ahead for a minute would drop the state of every key.",
         example: "error[CLOCK_JUMP]: the clock says 2031-01-01T00:00:00Z, the last batch was at 2026-03-01T12:00:00Z",
         fix: "Check the clock (`date -u`, `timedatectl`) and repair it; the job then goes on by itself. If the clock is right, \
@@ -129,18 +128,17 @@ because the job or the machine slept that long, accept the jump as the message s
         code: "WORKER_LOST",
         exit: exit::FAILED,
         title: "A worker of the job has ended unexpectedly",
-        meaning: "A process or thread that runs part of the job is gone: killed, crashed, or cut off from the others. The job goes on \
-from its last checkpoint when it is started again; nothing committed is lost.",
+        meaning: "A thread that runs part of the job is gone, or could not be started. The run stopped; what was published stays.",
         why: "The workers of a job depend on each other for every batch; with one missing the batch cannot be finished.",
-        example: "error[WORKER_LOST]: worker 2 has ended: signal 9 (SIGKILL)",
-        fix: "Signal 9 is most often the kernel out of memory: `dmesg | grep -i oom`. Then give the machine more memory, or \
-lower `engine.workers`, `batch.max-bytes` or `batch.in-flight`. For several machines, check the network between them.",
+        example: "error[WORKER_LOST]: job `hits`: a worker thread ended unexpectedly: index out of bounds",
+        fix: "If it is a thread that could not be started, lower `engine.workers` or raise the limit on processes (`ulimit -u`). \
+Anything else is a mistake in wasmstream: please report it with the message.",
     },
     Entry {
         code: "INTERNAL",
         exit: exit::FAILED,
         title: "A mistake in wasmstream itself",
-        meaning: "Something happened that cannot happen. It is not the job's fault. The process stops before anything wrong is committed.",
+        meaning: "Something happened that cannot happen. It is not the job's fault. The process stops before anything wrong is published.",
         why: "Going on with a broken assumption is how data is damaged.",
         example: "error[INTERNAL]: a chunk came back from a worker that never had it",
         fix: "Start the job again: it resumes from its last checkpoint. Please report it with the whole message, the output of \

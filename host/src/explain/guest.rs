@@ -8,7 +8,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         exit: exit::FAILED,
         title: "The job could not process a record, and records may not fail",
         meaning: "The record did not parse, or the job's code said so with `out.fail(…)` or an Err in try_map. Nothing of the batch \
-was committed; the state is that of the batch before.",
+was published; the state is that of the batch before.",
         why: "The default is to stop: dropping records in silence is how totals go wrong for weeks.",
         example: "error[RECORD_FAILED]: events.jsonl, record 1042: the line is not the JSON that is expected: missing field `user` at line 1 column 17",
         fix: "Look at the record that the message names. Then repair the input, or make the job take it (Option<T> for fields that \
@@ -20,7 +20,7 @@ with the reason.",
         exit: exit::FAILED,
         title: "The job's code panicked",
         meaning: "An unwrap, an index, an overflow check or a panic! in the job. The message has the panic's own text, the operator \
-and the row. Nothing of the batch was committed.",
+and the row. Nothing of the batch was published.",
         why: "A panic leaves no answer for any record of the call, so the call's records were tried again before giving up.",
         example: "error[GUEST_PANIC]: operator `totals`, row 17 of the call panicked: attempt to divide by zero",
         fix: "Copy the record into a unit test: test.feed(\"SOURCE\", [record]).batch() panics natively, with a backtrace. For input \
@@ -31,7 +31,7 @@ that may be wrong use try_map or out.fail(…) instead of unwrap: it then fails 
         exit: exit::FAILED,
         title: "The job's code trapped",
         meaning: "The sandbox stopped the code without a panic message: an `unreachable`, an access out of bounds, or the like. \
-Nothing of the batch was committed and the host is unharmed.",
+Nothing of the batch was published and the host is unharmed.",
         why: "A trapped instance cannot be trusted, so it is thrown away and the call is tried on a fresh one first.",
         example: "error[GUEST_TRAP]: operator `split` trapped: wasm `unreachable` instruction executed",
         fix: "Most often this is unsafe code or std::process::abort. Run the job's unit tests on the same records; \
@@ -63,7 +63,7 @@ used.",
         exit: exit::FAILED,
         title: "The job's code took too long",
         meaning: "A call did not come back within `guest.time` (for each 64 k records), was tried again with a longer limit, and did \
-not come back then either. Nothing of the batch was committed.",
+not come back then either. Nothing of the batch was published.",
         why: "An endless loop must not hold the job and the machine for ever.",
         example: "error[GUEST_DEADLINE]: operator `match`, row 801 of the call did not come back within 1000 ms (guest.time)",
         fix: "Look at the operator and row that the message names: a loop without an end, or work that grows with the square of the \
@@ -73,7 +73,7 @@ input. If the work is really that heavy, raise `guest.time`. On an overloaded ma
         code: "GUEST_MEMORY",
         exit: exit::FAILED,
         title: "The job's code needs more memory than it may have",
-        meaning: "Within one call the code asked for more than `guest.memory` (128 MiB by default). Nothing of the batch was committed.",
+        meaning: "Within one call the code asked for more than `guest.memory` (128 MiB by default). Nothing of the batch was published.",
         why: "Memory is bounded for each call, so that one job cannot take the machine down with it.",
         example: "error[GUEST_MEMORY]: operator `totals` ran out of memory: the limit is 128 MiB (guest.memory)",
         fix: "Each call starts with empty memory, so this is one call's need, never a leak over days. Look for a key whose state grows \
@@ -105,7 +105,7 @@ larger unit, or under keys that start anew, such as one per day.",
         code: "NONDETERMINISTIC",
         exit: exit::FAILED,
         title: "A replay gave other output than the first run",
-        meaning: "After a restart a batch is run again over the same input. Its output differs from what was recorded, so the job has \
+        meaning: "(Reserved: this version does not raise it.) After a restart a batch is run again over the same input. Its output differs from what was recorded, so the job has \
 stopped rather than publish a mixture of two runs.",
         why: "Exactly-once rests on replays giving the same bytes.",
         example: "error[NONDETERMINISTIC]: batch 812, sink `counts`: the replay's digest is 9f31…, recorded is 04ab…",

@@ -14,6 +14,8 @@ use super::packet::Packet;
 /// Splits packets by the owners of their keys.
 pub struct Splitter {
     partitioning: Partitioning,
+    /// Per key group, the worker that owns it: looked up, because a division a row is dear.
+    owners: Vec<u16>,
     workers: usize,
     counters: Arc<Counters>,
 }
@@ -21,7 +23,8 @@ pub struct Splitter {
 impl Splitter {
     /// A splitter for this many workers.
     pub fn new(partitioning: Partitioning, workers: usize, counters: Arc<Counters>) -> Self {
-        Splitter { partitioning, workers, counters }
+        let owner = |group| partitioning.owner(partitioning.part(group), workers) as u16;
+        Splitter { partitioning, owners: (0..partitioning.groups).map(owner).collect(), workers, counters }
     }
 
     /// Gives each worker that owns some of the rows a packet of them.
@@ -34,8 +37,8 @@ impl Splitter {
         let room = keys.rows as usize / self.workers + keys.rows as usize / 8;
         let mut selected: Vec<Vec<u32>> = (0..self.workers).map(|_| Vec::with_capacity(room)).collect();
         for (row, key) in (0..).zip(keys.iter()) {
-            let part = self.partitioning.part(self.partitioning.group(key_hash(key)));
-            selected[self.partitioning.owner(part, self.workers)].push(row);
+            let group = self.partitioning.group(key_hash(key));
+            selected[usize::from(self.owners[group as usize])].push(row);
         }
         self.counters.add_time(Phase::Shuffle, started.elapsed());
         for (worker, rows) in selected.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {

@@ -185,7 +185,7 @@ pub fn put_signed(n: i64, out: &mut Vec<u8>) {
 
 /// Appends bytes. In WebAssembly a copy of unknown length is a call into the engine, which costs more than a short copy
 /// itself; words and ids are short.
-#[inline]
+#[inline(always)]
 pub fn append(bytes: &[u8], out: &mut Vec<u8>) {
     #[cfg(target_family = "wasm")]
     {

@@ -196,7 +196,7 @@ impl Data for String {
     fn put_cell(&self, out: &mut Vec<u8>) {
         append(self.as_bytes(), out);
     }
-    #[inline]
+    #[inline(always)]
     fn encode_cell(value: &&str, out: &mut Vec<u8>) {
         append(value.as_bytes(), out);
     }
