@@ -1,0 +1,1 @@
+//! Nothing but the test beside it, which needs tools that nothing else here needs.
