@@ -10,6 +10,7 @@ mod dataflow;
 mod dead_letter;
 mod driver;
 mod fault;
+mod grouping;
 mod held;
 mod joblog;
 mod operator;
