@@ -47,7 +47,7 @@ measure() {
         awk -v n="$name" -v w="$workers" -v plain="$plain" -v r="$records" \
             -v s="$(median 1 <"$out/w$workers")" -v rss="$(median 2 <"$out/w$workers")" \
             -v p50="$(median 3 <"$out/w$workers")" -v p99="$(median 4 <"$out/w$workers")" -v first="$(median 5 <"$out/w$workers")" \
-            'BEGIN {printf "| %s | wasmstream, %d worker%s | %.2f | %.1f | %.2f | %.0f | %.0f / %.0f | %.2f |\n", n, w, w>1?"s":"", s, r/s/1e6, plain/s, rss/1048576, p50, p99, first}'
+            'BEGIN {printf "| %s | wasmstream, %d worker%s | %.2f | %.1f | %.2f | %.0f | %.0f / %.0f | %.2f |\n", n, w, (w > 1 ? "s" : ""), s, r/s/1e6, plain/s, rss/1048576, p50, p99, first}'
     done
 }
 

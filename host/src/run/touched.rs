@@ -15,12 +15,24 @@ pub fn stamp(batch: BatchId) -> u32 {
     (batch.0 % u64::from(u32::MAX)) as u32 + 1
 }
 
-/// Sorts by key group, then by key.
+/// Sorts by key group, then by key: first into groups, which are few, then the keys of each group, which are few too.
 pub fn sort<P>(touched: &mut [Touched], index: &KeyIndex<P>) {
-    let mut sortable: Vec<(u32, u64, SlotId)> =
-        touched.iter().map(|(group, slot)| (*group, index.prefix(*slot), *slot)).collect();
-    sortable.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| index.compare(a.2, b.2)));
-    for (place, (group, _, slot)) in touched.iter_mut().zip(sortable) {
+    let groups = touched.iter().map(|(group, _)| *group as usize + 1).max().unwrap_or(0);
+    let mut next = vec![0_usize; groups + 1];
+    touched.iter().for_each(|(group, _)| next[*group as usize + 1] += 1);
+    for group in 0..groups {
+        next[group + 1] += next[group];
+    }
+    let mut sorted: Vec<(u32, u64, SlotId)> = vec![(0, 0, 0); touched.len()];
+    for (group, slot) in touched.iter() {
+        let place = &mut next[*group as usize];
+        sorted[*place] = (*group, index.prefix(*slot), *slot);
+        *place += 1;
+    }
+    for bucket in sorted.chunk_by_mut(|a, b| a.0 == b.0) {
+        bucket.sort_unstable_by(|a, b| a.1.cmp(&b.1).then_with(|| index.compare(a.2, b.2)));
+    }
+    for (place, (group, _, slot)) in touched.iter_mut().zip(sorted) {
         *place = (group, slot);
     }
 }

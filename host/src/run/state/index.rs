@@ -353,12 +353,16 @@ impl<P> KeyIndex<P> {
     /// The first 8 bytes of a key as a number whose order is that of the bytes, as far as it goes.
     #[inline]
     pub fn prefix(&self, id: SlotId) -> u64 {
-        self.with_key(id, |key| {
-            let mut head = [0; 8];
-            let n = key.len().min(8);
-            head[..n].copy_from_slice(&key[..n]);
-            u64::from_be_bytes(head)
-        })
+        let key = self.slots[id as usize].key;
+        // The first 4 bytes stand beside the length, for long keys too.
+        let first = u64::from(((key.0[0] >> 32) as u32).swap_bytes()) << 32;
+        let next = if key.is_long() {
+            let start = key.in_arena().start + 4;
+            u32::from_be_bytes(self.arena[start..start + 4].try_into().unwrap_or_default())
+        } else {
+            (key.0[1] as u32).swap_bytes()
+        };
+        first | u64::from(next)
     }
 }
 
